@@ -1,0 +1,142 @@
+"""The command line: the verbs, and the one place where errors become text, JSON and exit codes."""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+
+import kerasenv
+from kerasenv.cli import create, face, list_, rebuild, remove, run_, show, smoke
+from kerasenv.cli.face import Face
+from kerasenv.errors import Interrupted, KerasenvError, UsageError
+from kerasenv.outcome import Outcome
+from kerasenv.report import json as json_report
+from kerasenv.report import text
+from kerasenv.report.progress import make_console
+
+app = typer.Typer(
+    name="kerasenv",
+    help="Working Keras environments of every era: profile, lock, environment, proof.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for _name, _verb in (
+    ("create", create.create),
+    ("rebuild", rebuild.rebuild),
+    ("list", list_.list_),
+    ("show", show.show),
+    ("smoke", smoke.smoke),
+    ("run", run_.run),
+    ("remove", remove.remove),
+):
+    app.command(_name)(face.verb(_verb))
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
+    if value:
+        typer.echo(f"kerasenv {kerasenv.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output went away, as `| head` does; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    # As an exception, so that everything half-made is cleared away on the way out
+    sys.exit(128 + number)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line; return its exit code."""
+    before, behind = _split(arguments)
+    current = Face(json="--json" in before, words=behind)
+    token = face.current.set(current)
+    command = next((word for word in before if not word.startswith("-")), "")
+    try:
+        outcome = typer.main.get_command(app).main(before, prog_name="kerasenv", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
+        return _fail(current, command, _told(error))
+    else:
+        return _succeed(current, command, outcome)
+    finally:
+        face.current.reset(token)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part the command line at the first `--`: what is behind it belongs to another program."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:place], arguments[place + 1 :]
+
+
+def _succeed(current: Face, command: str, outcome: Outcome[Any] | None) -> int:
+    if outcome is None:  # --help and the like
+        return 0
+    if current.json:
+        sys.stdout.write(json_report.outcome_as_json(command, outcome, current.notes) + "\n")
+    elif current.verbosity >= 0:
+        text.print_outcome(make_console(stderr=False), outcome)
+    sys.stdout.flush()
+    return outcome.exit_code
+
+
+def _fail(current: Face, command: str, error: KerasenvError) -> int:
+    if current.json:
+        sys.stdout.write(json_report.error_as_json(command, error, current.notes) + "\n")
+        sys.stdout.flush()
+    else:
+        text.print_error(make_console(stderr=True), error)
+    return error.exit_code
+
+
+def _told(error: BaseException) -> KerasenvError:
+    """Return any error as one that tells a person what to do."""
+    match error:
+        case KerasenvError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return Interrupted("Interrupted: what was there before is still there.")
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context else "kerasenv"
+            return UsageError(error.format_message(), hints=[f"{path} --help"])
+        case OSError():
+            where = f": {error.filename}" if error.filename else ""
+            return KerasenvError(f"{error.strerror or error}{where}", hints=["What was there before is still there."])
+        case _:
+            return KerasenvError(
+                f"kerasenv itself failed: {type(error).__name__}: {error}",
+                looked_at=traceback.format_exception(error),
+                hints=["This is a fault of kerasenv. What was there before is still there."],
+            )

@@ -1,0 +1,67 @@
+"""What every verb has in common: how much is said, and in which form."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from kerasenv import progress
+from kerasenv.outcome import Outcome
+from kerasenv.report.progress import TerminalProgress, make_console
+
+Verb = Callable[..., Outcome[Any]]
+
+
+@dataclass(kw_only=True, slots=True)
+class Face:
+    """How this run speaks."""
+
+    json: bool = False
+    verbosity: int = 0
+    words: list[str] = field(default_factory=list)
+    """What stands behind `--` on the command line."""
+    notes: list[str] = field(default_factory=list)
+
+
+current: ContextVar[Face] = ContextVar("face")
+
+_OPTIONS: dict[str, Any] = {
+    "json": Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")],
+    "quiet": Annotated[int, typer.Option("--quiet", "-q", count=True, help="Say less.", show_default=False)],
+    "verbose": Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)],
+}
+
+
+class _Listener(TerminalProgress):
+    """Shows progress, and keeps notes for the JSON envelope."""
+
+    def note(self, text: str) -> None:
+        current.get().notes.append(text)
+        super().note(text)
+
+
+def verb(function: Verb) -> Verb:
+    """Give a verb the options that all have, and let its progress be seen."""
+
+    @functools.wraps(function)
+    def wrapped(*, json: bool, quiet: int, verbose: int, **arguments: Any) -> Outcome[Any]:
+        face = current.get()
+        face.json, face.verbosity = json, verbose - quiet
+        with progress.listening(_Listener(make_console(stderr=True), verbosity=face.verbosity)):
+            return function(**arguments)
+
+    signature = inspect.signature(function)
+    added = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=False if name == "json" else 0
+        )
+        for name, annotation in _OPTIONS.items()
+    ]
+    own = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in signature.parameters.values()]
+    wrapped.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {**function.__annotations__, **_OPTIONS}
+    return wrapped

@@ -1,0 +1,46 @@
+"""kerasenv list"""  # noqa: D400, D415  # the name of the verb
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasenv.outcome import Outcome
+from kerasenv.profiles.evidence import evidence_of
+from kerasenv.profiles.search import list_profiles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A profile in one line."""
+
+    name: str
+    summary: str
+    requires_python: str
+    verified: str | None
+    """The date of the last real run of its shipped pins."""
+    source: str
+
+
+def list_() -> Outcome[list[Row]]:
+    """List the profiles: yours, then those that ship with kerasenv."""
+    listing = list_profiles(cwd=Path.cwd())
+    rows = [
+        Row(
+            name=profile.name,
+            summary=profile.summary,
+            requires_python=str(profile.requires_python),
+            verified=max((one.date for one in evidence_of(profile.name)), default=None),
+            source=profile.source,
+        )
+        for profile in listing.profiles
+    ]
+    widths = [max(len(text) for text in column) for column in zip(*map(_cells, rows), strict=True)] if rows else []
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(_cells(row), widths, strict=True)).rstrip() for row in rows
+    ]
+    text += [line for error in listing.errors for line in ("", f"left out: {error.message}")]
+    return Outcome(data=rows, text=tuple(text), next_steps=("more of one:  kerasenv show PROFILE",) if rows else ())
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    verified = f"verified {row.verified[:10]}" if row.verified else "unverified"
+    return row.name, f"Python {row.requires_python}", verified, row.summary

@@ -1,0 +1,34 @@
+"""What create and rebuild say when they are done."""
+
+import sys
+from pathlib import Path
+
+from kerasenv import progress
+from kerasenv.outcome import Outcome
+from kerasenv.smoke.run import StepResult
+from kerasenv.workflow import Made
+
+
+def show_smoke_step(step: StepResult) -> None:
+    """Tell each step of the smoke test as it happens."""
+    detail = f" ({step.detail})" if step.detail else ""
+    progress.passing(f"{step.name}: {step.status}{detail}, {step.seconds:.1f} s")
+
+
+def outcome_of(made: Made, folder: Path) -> Outcome[Made]:
+    """Return what a person does with a new environment."""
+    text = [f"{change}" for change in made.changes]
+    if made.changes:
+        text.insert(0, f"{made.lock.name} changed:")
+    seconds = f" The model took {made.smoke.seconds:.1f} s." if made.smoke else " It is not proven: --no-smoke."
+    receipt = made.environment.receipt
+    text.append(f"{folder} is ready: {receipt.profile} on CPython {receipt.python_version}.{seconds}")
+    return Outcome(data=made, text=tuple(text), next_steps=tuple(_next_steps(made, folder)))
+
+
+def _next_steps(made: Made, folder: Path) -> list[str]:
+    activate = f"{folder}\\Scripts\\activate" if sys.platform == "win32" else f"source {folder}/bin/activate"
+    steps = [f"activate   {activate}", f"or run     kerasenv run {folder} -- python your_script.py"]
+    if made.lock_is_new:
+        steps.append(f"commit     {made.lock.name}    (then `kerasenv rebuild` makes the same anywhere)")
+    return steps

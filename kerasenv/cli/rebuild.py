@@ -1,0 +1,64 @@
+"""kerasenv rebuild"""  # noqa: D400, D415  # the name of the verb
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from packaging.pylock import is_valid_pylock_path
+
+from kerasenv.cli import options
+from kerasenv.cli.making import outcome_of, show_smoke_step
+from kerasenv.errors import LockError
+from kerasenv.outcome import Outcome
+from kerasenv.workflow import Made, Making
+from kerasenv.workflow import rebuild as make
+
+
+def rebuild(
+    lockfile: Annotated[
+        Path | None, typer.Argument(metavar="[LOCKFILE]", help="By default the one pylock.*.toml of this folder.")
+    ] = None,
+    folder: options.Folder = options.DEFAULT_FOLDER,
+    *,
+    python: options.Python = None,
+    engine: options.EngineName = None,
+    index_url: options.IndexUrl = None,
+    offline: options.Offline = False,
+    force: options.Force = False,
+    no_smoke: options.NoSmoke = False,
+    no_hooks: options.NoHooks = False,
+    no_startup: options.NoStartup = False,
+) -> Outcome[Made]:
+    """Make the environment of a committed lock: nothing is resolved, every file is verified."""
+    made = make(
+        lockfile.expanduser().absolute() if lockfile else _the_one_lock(Path.cwd()),
+        Making(
+            folder=options.folder_from(folder),
+            cwd=Path.cwd(),
+            python=python,
+            engine=options.engine_from(engine),
+            index=options.index_from(index_url, offline=offline),
+            force=force,
+            smoke=not no_smoke,
+            activation_hooks=not no_hooks,
+            startup_hook=not no_startup,
+        ),
+        on_smoke_step=show_smoke_step,
+    )
+    return outcome_of(made, folder)
+
+
+def _the_one_lock(folder: Path) -> Path:
+    found = sorted(path for path in folder.iterdir() if is_valid_pylock_path(path) and path.is_file())
+    if not found:
+        raise LockError(
+            f"There is no pylock.*.toml in {folder}.",
+            hints=["Name the lock: kerasenv rebuild PATH", "Or make one: kerasenv create PROFILE"],
+        )
+    if len(found) > 1:
+        raise LockError(
+            f"There are {len(found)} locks in {folder}; which one?",
+            looked_at=[path.name for path in found],
+            hints=[f"kerasenv rebuild {found[0].name}"],
+        )
+    return found[0]

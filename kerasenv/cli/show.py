@@ -1,0 +1,86 @@
+"""kerasenv show"""  # noqa: D400, D415  # the name of the verb
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasenv.cli import options
+from kerasenv.env.variables import variables_of
+from kerasenv.lock.cells import pythons_of
+from kerasenv.lock.lockfile import Promise
+from kerasenv.lock.pins import shipped_pins
+from kerasenv.outcome import Outcome
+from kerasenv.platforms import PLATFORMS
+from kerasenv.profiles.evidence import Evidence, evidence_of
+from kerasenv.profiles.inherit import variant_of
+from kerasenv.profiles.profile import Constraint, Profile, Variant
+from kerasenv.profiles.search import find_profile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """All there is to say of a profile."""
+
+    name: str
+    summary: str
+    era: str
+    source: str
+    extends: tuple[str, ...]
+    pythons: tuple[str, ...]
+    platforms: tuple[str, ...]
+    requirements: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
+    build_constraints: tuple[Constraint, ...]
+    variables: dict[str, str]
+    variants: tuple[Variant, ...]
+    pins: tuple[str, ...]
+    verified: tuple[Evidence, ...]
+
+
+def show(profile: options.ProfileName, variant: options.VariantName = None) -> Outcome[Shown]:
+    """Show a profile: what it pins, each cap with its reason, where it runs, and what was verified."""
+    found = find_profile(profile, cwd=Path.cwd())
+    found = variant_of(found, variant) if variant else found
+    shown = _shown(found, variant)
+    return Outcome(data=shown, text=tuple(_lines(shown)), next_steps=(f"make it:  kerasenv create {profile}",))
+
+
+def _shown(profile: Profile, variant: str | None) -> Shown:
+    pins, _ = shipped_pins(profile, variant=variant)
+    return Shown(
+        name=profile.name,
+        summary=profile.summary,
+        era=profile.era,
+        source=profile.source,
+        extends=profile.lineage,
+        pythons=pythons_of(profile.requires_python),
+        platforms=profile.platforms,
+        requirements=tuple(str(one) for one in profile.requirements),
+        constraints=profile.constraints,
+        build_constraints=profile.build_constraints,
+        variables=variables_of(Promise.of(profile), Path("DIR")),
+        variants=tuple(profile.variants.values()),
+        pins=tuple(f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in pins),
+        verified=tuple(one for one in evidence_of(profile.name) if one.variant == variant),
+    )
+
+
+def _lines(shown: Shown) -> list[str]:
+    lines = [f"{shown.name}: {shown.summary}", f"  for        {shown.era}", f"  from       {shown.source}"]
+    if shown.extends:
+        lines.append(f"  extends    {', '.join(shown.extends)}")
+    lines.append(f"  Pythons    {', '.join(shown.pythons)}")
+    lines.append(f"  platforms  {', '.join(PLATFORMS[name].title for name in shown.platforms)}")
+    lines.append(f"  needs      {', '.join(shown.requirements)}")
+    for title, constraints in (("caps", shown.constraints), ("built with", shown.build_constraints)):
+        for cap in constraints:
+            lines += [f"  {title:<10} {cap.requirement}", f"               because: {cap.because}"]
+            lines.append(f"               seen: {cap.seen}")
+    lines += [f"  sets       {name}={value}" for name, value in shown.variables.items()]
+    lines += [f"  --variant  {one.name}: {one.summary}" for one in shown.variants]
+    for run in shown.verified:
+        seconds = f"{run.seconds:.1f} s for the model"
+        lines.append(f"  verified   {run.date[:10]} on {run.platform}, CPython {run.python}, {seconds}")
+    if not shown.verified:
+        lines.append("  verified   not yet")
+    lines += [f"  pins       {len(shown.pins)}:", *(f"    {pin}" for pin in shown.pins)] if shown.pins else []
+    return lines

@@ -1,0 +1,91 @@
+"""Private environments for programs that have to run under the Python they work for."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from kerasenv import process, progress
+from kerasenv.errors import InstallError
+from kerasenv.folders import data_folder
+from kerasenv.uv import uv_command, uv_environ
+from kerasenv.venv import create_bare_environment, python_in
+
+if TYPE_CHECKING:
+    from kerasenv.engine import Index
+    from kerasenv.interpreters.interpreter import Interpreter
+
+_DIGITS = 16
+
+
+def tool_environment(tool: str, requirements: str, *, interpreter: Interpreter, index: Index) -> Path:
+    """Return the Python of an environment that holds just these hashed requirements; make it if it isn't there.
+
+    It is built beside its place and renamed, so what is in its place is whole; who comes at the same time waits.
+    """
+    tools = data_folder() / "tools"
+    place = tools / f"{tool}-{interpreter.minor}-{_key(interpreter, requirements)}"
+    if python_in(place).exists():
+        return python_in(place)
+    try:
+        tools.mkdir(parents=True, exist_ok=True)
+        with FileLock(tools / f"{place.name}.lock"):
+            # The interpreter below may be gone and back since: a link to nowhere is no Python
+            if not python_in(place).exists():
+                _clear_away(place, *tools.glob(f".{place.name}-*"))
+                progress.passing(f"Getting {tool} ready for CPython {interpreter.minor}, which is kept for next time")
+                _make(place, requirements, interpreter=interpreter, index=index, tool=tool)
+    except OSError as error:
+        raise InstallError(
+            f"{tool} can't be put into its folder: {error.strerror or error}", looked_at=[str(place)]
+        ) from error
+    return python_in(place)
+
+
+def _key(interpreter: Interpreter, requirements: str) -> str:
+    told = "\n".join([str(interpreter.path), str(interpreter.version), requirements])
+    return hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]
+
+
+def _make(place: Path, requirements: str, *, interpreter: Interpreter, index: Index, tool: str) -> None:
+    staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        environment = create_bare_environment(interpreter.path, staging)
+        wanted = staging / "requirements.txt"
+        wanted.write_text(requirements, encoding="utf-8")
+        answer = process.run(
+            [
+                *uv_command(),
+                "pip",
+                "sync",
+                "--no-config",
+                "--quiet",
+                f"--python={environment.python}",
+                "--no-python-downloads",
+                "--require-hashes",
+                str(wanted),
+            ],
+            # As a variable, an address with a password is not for everyone to see in the list of processes
+            environ=uv_environ({"UV_DEFAULT_INDEX": index.url} if index.url else {}),
+            cwd=staging,
+        )
+        if answer.returncode:
+            raise InstallError(
+                f"{tool} could not be installed for CPython {interpreter.minor}.",
+                looked_at=[index.source, *answer.last_lines()],
+                hints=["The default engine needs no such tools: --engine uv"],
+            )
+        staging.rename(place)
+    finally:
+        _clear_away(staging)
+
+
+def _clear_away(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)

@@ -1,0 +1,184 @@
+"""Put a folder in another's place, whole and in one step.
+
+An environment is built in a work folder beside its place, on the same file system:
+
+    project/.kerasenv-.venv-8f3a1c/    the work folder
+        env/                           what is being built
+        old/                           what was there before, where the system can't exchange two folders in one step
+
+Whatever ends the process, at the place itself stands either what was there before or what is finished. Work folders
+of processes that were killed are cleared away the next time something is built there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasenv.env.environment import has_receipt, open_environment
+from kerasenv.env.relocate import WORK_PREFIX
+from kerasenv.errors import EnvironmentFolderError
+from kerasenv.folders import cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_RENAME_SWAP = 2  # macOS sys/stdio.h
+
+
+def check_place(target: Path, *, force: bool) -> None:
+    """Raise EnvironmentFolderError if an environment can't come to stand at `target`."""
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir():
+        raise EnvironmentFolderError(f"{target} is a file, so no environment can be made there.")
+    if not any(target.iterdir()):
+        return
+    if not has_receipt(target):
+        raise EnvironmentFolderError(
+            f"{target} is already there, and kerasenv didn't make it: it is left as it is.",
+            hints=["Name another folder, such as .venv-keras, or move this one away first."],
+        )
+    if not force:
+        receipt = open_environment(target).receipt
+        raise EnvironmentFolderError(
+            f"{target} already holds an environment ({receipt.profile}, made {receipt.created}).",
+            hints=["Replace it: add --force", "Or name another folder after the profile."],
+        )
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield where to build; when the block ends well, what was built takes the target's place."""
+    with _alone(target):
+        clear_leftovers(target)
+        made = _make_parents(target.parent)
+        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target)))
+        try:
+            yield work / "env"
+            _take_place(work, target)
+            made.clear()
+        finally:
+            remove_tree(work)
+            for folder in reversed(made):
+                with suppress(OSError):
+                    folder.rmdir()
+
+
+def remove_folder(target: Path) -> None:
+    """Take an environment away; it disappears from its place in one step."""
+    with _alone(target):
+        clear_leftovers(target)
+        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target)))
+        target.rename(work / "env")
+        remove_tree(work)
+
+
+def clear_leftovers(target: Path) -> None:
+    """Finish what a killed process began: give back what it had set aside, and remove the rest."""
+    for work in sorted(target.parent.glob(f"{_escaped(_prefix(target))}*")):
+        set_aside = work / "old"
+        if set_aside.is_dir() and not os.path.lexists(target):
+            set_aside.rename(target)
+        remove_tree(work)
+
+
+def _prefix(target: Path) -> str:
+    return f"{WORK_PREFIX}{target.name}-"
+
+
+def _escaped(pattern: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in pattern)
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Make the folders above a target and return those that weren't there, outermost first."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()][::-1]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFolderError(f"{folder} can't be made: {error.strerror or error}") from error
+    return missing
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Let one process at a time build at a place; the system frees the lock of a process that is killed."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  # only what builds needs it
+
+    locks = cache_folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(os.fsencode(target)).hexdigest()[:32]
+    lock = FileLock(locks / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EnvironmentFolderError(
+            f"Another kerasenv is at work on {target}.", hints=["Wait until it is done, then try again."]
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _take_place(work: Path, target: Path) -> None:
+    built = work / "env"
+    try:
+        if not os.path.lexists(target):
+            built.rename(target)
+        elif not any(target.iterdir()):
+            target.rmdir()
+            built.rename(target)
+        elif not _exchange(built, target):
+            target.rename(work / "old")
+            built.rename(target)
+    except OSError as error:
+        clear = work / "old"
+        if clear.is_dir() and not os.path.lexists(target):
+            clear.rename(target)
+        raise EnvironmentFolderError(
+            f"{target} can't be replaced: {error.strerror or error}",
+            hints=["Close the programs that run in it, then try again."],
+        ) from error
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step; say whether this system can."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None, use_errno=True)
+        function = getattr(library, "renameat2", None)
+        if function is None:  # glibc before 2.28
+            return False
+        return not function(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    if sys.platform == "darwin":
+        library = ctypes.CDLL(None, use_errno=True)
+        return not library.renamex_np(os.fsencode(one), os.fsencode(other), _RENAME_SWAP)
+    return False
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all in it, read-only files too; what another program holds on to stays."""
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=_make_writable)
+    else:
+        shutil.rmtree(folder, onerror=lambda function, path, info: _make_writable(function, path, info[1]))
+
+
+def _make_writable(function: Callable[[str], object], path: str, error: BaseException) -> None:
+    if isinstance(error, FileNotFoundError):
+        return
+    with suppress(OSError):
+        Path(path).parent.chmod(stat.S_IRWXU)
+        Path(path).chmod(stat.S_IRWXU)
+        function(path)

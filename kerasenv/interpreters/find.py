@@ -1,0 +1,174 @@
+"""Find the Python that a profile needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from kerasenv import process
+from kerasenv.errors import InterpreterError, ProgramError
+from kerasenv.interpreters.finders import path, pyenv, running, uv
+from kerasenv.interpreters.interpreter import Interpreter
+from kerasenv.resources import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FINDERS = (running, path, pyenv, uv)
+_NAMED_VERSION = re.compile(r"(?:c?python)?(\d+(?:\.\d+){0,2})(?:\.exe)?", re.IGNORECASE)
+_PROBE_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Refused:
+    path: Path
+    why: str
+
+
+def find_interpreter(requires: SpecifierSet, *, request: str | None = None, who: str) -> Interpreter:
+    """Return the Python that `request` asks for, or else the first that fits `requires`.
+
+    A request is a path (of an interpreter, or of a folder that holds one), a version such as 3.7 or 3.7.16, a name such
+    as python3.7, or a specifier such as >=3.6,<3.8. `who` needs it, for the message if there is none.
+    """
+    if request is None:
+        return _first(requires, requires=requires, who=who)
+    named = _as_path(request)
+    if named is not None:
+        return _checked(named, source="--python", requires=requires, who=who)
+    wanted = _as_specifier(request)
+    return _first(wanted, requires=requires, who=who, request=request)
+
+
+def find_all(wanted: SpecifierSet) -> list[Interpreter]:
+    """Return every Python of this machine whose version is wanted, each once, in the order of preference."""
+    found: dict[Path, Interpreter] = {}
+    for candidate, source in _candidates(wanted):
+        try:
+            interpreter = inspect(candidate, source=source)
+        except InterpreterError:
+            continue
+        found.setdefault(interpreter.path.resolve(), interpreter)
+    return list(found.values())
+
+
+def inspect(executable: Path, *, source: str) -> Interpreter:
+    """Start an interpreter and return what it says of itself."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        answer = process.run([executable, "-S", probe("interpreter")], environ=environ, timeout=_PROBE_SECONDS)
+    except ProgramError as error:
+        raise InterpreterError(f"{executable} can't be used: {error.message}") from error
+    try:
+        facts = json.loads(answer.stdout)
+    except ValueError:
+        raise InterpreterError(
+            f"{executable} can't be used: it did not answer as a Python does.", looked_at=answer.last_lines(3)
+        ) from None
+    return Interpreter(
+        path=executable,
+        version=Version(facts["version"]),
+        implementation=facts["implementation"],
+        bits=facts["bits"],
+        markers=facts["markers"],
+        source=source,
+    )
+
+
+def _first(wanted: SpecifierSet, *, requires: SpecifierSet, who: str, request: str | None = None) -> Interpreter:
+    refused: list[_Refused] = []
+    both = wanted & requires
+    for candidate, source in _candidates(both):
+        try:
+            return _checked(candidate, source=source, requires=both, who=who)
+        except InterpreterError as error:
+            refused.append(_Refused(path=candidate, why=error.message))
+    raise _none_fits(requires=requires, who=who, request=request, refused=refused)
+
+
+def _candidates(wanted: SpecifierSet) -> Iterator[tuple[Path, str]]:
+    for finder in _FINDERS:
+        for candidate in finder.candidates(wanted):
+            yield candidate, finder.SOURCE
+
+
+def _checked(executable: Path, *, source: str, requires: SpecifierSet, who: str) -> Interpreter:
+    interpreter = inspect(executable, source=source)
+    if interpreter.implementation != "CPython":
+        raise InterpreterError(
+            f"{executable} is {interpreter.implementation}; {who} needs CPython, since its wheels are built for that."
+        )
+    if not requires.contains(interpreter.version, prereleases=True):
+        raise InterpreterError(
+            f"{executable} is CPython {interpreter.version}; {who} needs {_spoken(requires)}.",
+            hints=["Leave --python out, and kerasenv looks for one that fits."] if source == "--python" else [],
+        )
+    if interpreter.bits != 64:  # noqa: PLR2004
+        raise InterpreterError(f"{executable} is a {interpreter.bits}-bit Python; {who} needs one of 64 bits.")
+    return interpreter
+
+
+def _as_path(request: str) -> Path | None:
+    """Return the interpreter that a request names as a file or folder, None if it speaks of a version."""
+    given = Path(request).expanduser()
+    if given.is_dir() and (os.sep in request or "/" in request or not _NAMED_VERSION.fullmatch(request)):
+        for inside in (
+            ("Scripts/python.exe", "python.exe") if sys.platform == "win32" else ("bin/python", "bin/python3")
+        ):
+            if (given / inside).exists():
+                return given / inside
+        raise InterpreterError(f"The folder {given} holds no Python.", looked_at=[str(given / "bin" / "python")])
+    if given.is_file():
+        return given.absolute()
+    if os.sep in request or "/" in request:
+        raise InterpreterError(f"There is no {given}.", hints=["--python takes a path, a version (3.7) or >=3.6,<3.8."])
+    on_path = None if _NAMED_VERSION.fullmatch(request) else shutil.which(request)
+    return Path(on_path) if on_path else None
+
+
+def _as_specifier(request: str) -> SpecifierSet:
+    named = _NAMED_VERSION.fullmatch(request.strip())
+    if named:
+        version = named[1]
+        return SpecifierSet(f"=={version}" if version.count(".") == 2 else f"=={version}.*")  # noqa: PLR2004
+    try:
+        return SpecifierSet(request)
+    except InvalidSpecifier:
+        raise InterpreterError(
+            f"--python {request} is no path, no version and no version specifier.",
+            hints=["Try --python 3.7, --python '>=3.6,<3.8', or the path of an interpreter."],
+        ) from None
+
+
+def _none_fits(*, requires: SpecifierSet, who: str, request: str | None, refused: list[_Refused]) -> InterpreterError:
+    present = sorted({(one.version, one.source, str(one.path)) for one in find_all(SpecifierSet())}, reverse=True)
+    looked_at = [f"{version} ({source}): {place}" for version, source, place in present]
+    looked_at += [f"{one.path}: {one.why}" for one in refused]
+    asked = f" and --python asks for {request}" if request else ""
+    return InterpreterError(
+        f"{who} needs {_spoken(requires)}{asked}; no such Python was found on this machine.",
+        looked_at=looked_at or ["no other Python at all"],
+        hints=_ways_to_get_one(requires, request=request),
+    )
+
+
+def _ways_to_get_one(requires: SpecifierSet, *, request: str | None) -> list[str]:
+    minors = [f"3.{minor}" for minor in range(30, 5, -1) if requires.contains(f"3.{minor}.99")] or ["2.7"]
+    minor = next((one for one in minors if request and request.endswith(one)), minors[0])
+    ways = [f"pyenv install {minor}    (compiles it, minutes)", f"conda create -n py{minor} python={minor}"]
+    if Version(minor) >= Version("3.8"):
+        ways.insert(0, f"uv python install {minor}")
+    return [*ways, "Then run the same command again, with --python PATH if it is in an unusual place."]
+
+
+def _spoken(requires: SpecifierSet) -> str:
+    return f"CPython {requires}" if str(requires) else "CPython"

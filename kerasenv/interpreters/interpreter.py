@@ -1,0 +1,47 @@
+"""What an interpreter is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kerasenv.platforms import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from kerasenv.platforms import Platform
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interpreter:
+    """A Python of this machine, with what it said of itself when it was started."""
+
+    path: Path
+    version: Version
+    implementation: str
+    bits: int
+    markers: Mapping[str, str]
+    source: str
+
+    @property
+    def minor(self) -> str:
+        """Return '3.7' for 3.7.16."""
+        return f"{self.version.major}.{self.version.minor}"
+
+    @property
+    def platform(self) -> Platform | None:
+        """Return the kind of machine it runs on, None for one that no lock covers."""
+        for platform in PLATFORMS.values():
+            if (platform.sys_platform, platform.machine) == (
+                self.markers["sys_platform"],
+                self.markers["platform_machine"],
+            ):
+                return platform
+        return None
+
+    def __str__(self) -> str:
+        return f"CPython {self.version} ({self.source})"

@@ -1,0 +1,242 @@
+"""The lock on disk: PEP 751 through packaging.pylock, with what kerasenv needs under [tool.kerasenv]."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomli
+import tomli_w
+from packaging.pylock import Pylock, PylockValidationError, is_valid_pylock_path
+
+from kerasenv.errors import LockError
+from kerasenv.profiles.load import BACKENDS
+from kerasenv.profiles.profile import KerasSettings
+from kerasenv.profiles.variables import variable_value, why_refused
+from kerasenv.smoke.plan import SmokePlan
+from kerasenv.tables import Faults, Table, filled, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kerasenv.profiles.profile import Profile
+
+FORMAT = 1
+_HEADER = "# Written by kerasenv. Commit it: `kerasenv rebuild` makes the same environment from it anywhere.\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """What an environment is to be beyond its packages; it decides nothing about what is installed."""
+
+    profile: str
+    variant: str | None = None
+    requirements: tuple[str, ...] = ()
+    """What the profile and the user asked for, as requirement strings."""
+    constraints: tuple[str, ...] = ()
+    build_constraints: tuple[str, ...] = ()
+    backend: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    settings: KerasSettings = field(default_factory=KerasSettings)
+    smoke: SmokePlan
+
+    @classmethod
+    def of(cls, profile: Profile, *, variant: str | None = None, extra: tuple[str, ...] = ()) -> Promise:
+        """Return what a profile promises, together with requirements of the user's own."""
+        return cls(
+            profile=profile.name,
+            variant=variant,
+            requirements=(*(str(one) for one in profile.requirements), *extra),
+            constraints=tuple(str(one.requirement) for one in profile.constraints),
+            build_constraints=tuple(str(one.requirement) for one in profile.build_constraints),
+            backend=profile.backend,
+            variables=dict(profile.variables),
+            settings=profile.settings,
+            smoke=profile.smoke,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """A lock and where it stands or will stand; `promise` is None if another tool dropped the table."""
+
+    path: Path
+    pylock: Pylock
+    promise: Promise | None
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """Return what a receipt keeps of it."""
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+
+def default_name(profile: str) -> str:
+    """Return the file name of a profile's lock."""
+    return f"pylock.{profile}.toml"
+
+
+def profile_in_name(path: Path) -> str | None:
+    """Return the profile that a lock's file name gives, None for a plain pylock.toml."""
+    return None if path.name == "pylock.toml" else path.name.removeprefix("pylock.").removesuffix(".toml")
+
+
+def checked_name(path: Path) -> Path:
+    """Return the path if a lock may have that name."""
+    if not is_valid_pylock_path(path):
+        raise LockError(
+            f"{path.name} is no valid name for a lock.",
+            hints=["Locks are named pylock.toml or pylock.NAME.toml, and NAME has no dot."],
+        )
+    return path
+
+
+def read_lock(path: Path) -> Lock:
+    """Read and validate a lock; raise LockError with the place in the file if something is off."""
+    checked_name(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LockError(f"{path} can't be read: {error.strerror or error}") from error
+    try:
+        table = tomli.loads(content.decode("utf-8"))
+        pylock = Pylock.from_dict(table)
+    except (UnicodeDecodeError, tomli.TOMLDecodeError, PylockValidationError) as error:
+        raise LockError(
+            f"{path} is no valid lock: {error}",
+            hints=["If it was edited by hand or by a merge, take the committed version back, or lock anew: --upgrade"],
+        ) from error
+    promise = _promise_from(table.get("tool", {}), path)
+    return Lock(path=path, pylock=pylock, promise=promise, content=content)
+
+
+def dump_lock(pylock: Pylock, promise: Promise) -> bytes:
+    """Return the bytes of a lock file: the same for the same content, whatever the machine."""
+    table = {**pylock.to_dict(), "tool": {"kerasenv": _promise_table(promise)}}
+    return (_HEADER + tomli_w.dumps(table)).encode("utf-8")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file in place whole, or leave what was there."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}-", suffix=".tmp", delete=False
+        ) as target:
+            temporary = Path(target.name)
+            target.write(content)
+            target.flush()
+            os.fsync(target.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise LockError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def _promise_table(promise: Promise) -> dict[str, Any]:
+    """Return the table under [tool.kerasenv]; what has no value is left out."""
+    smoke = promise.smoke
+    table = {
+        "format": FORMAT,
+        "profile": promise.profile,
+        "variant": promise.variant,
+        "requirements": list(promise.requirements),
+        "constraints": list(promise.constraints),
+        "build-constraints": list(promise.build_constraints),
+        "backend": promise.backend,
+        "variables": dict(promise.variables),
+        "keras": _filled(
+            {
+                "floatx": promise.settings.floatx,
+                "epsilon": promise.settings.epsilon,
+                "image_data_format": promise.settings.image_data_format,
+            }
+        ),
+        "smoke": {"import": smoke.import_name, "trains": smoke.trains, "formats": list(smoke.formats)},
+    }
+    return _filled(table)
+
+
+def _promise_from(tool: Mapping[str, Any], path: Path) -> Promise | None:
+    """Read [tool.kerasenv]; None if the lock has none."""
+    if not isinstance(tool, dict) or "kerasenv" not in tool:
+        return None
+    faults = Faults()
+    table = Table(tool["kerasenv"], faults, "tool.kerasenv")
+    form = table.number("format", required=True)
+    if form is not None and form != FORMAT:
+        raise LockError(
+            f"{path} was written by a newer kerasenv.",
+            looked_at=[f"tool.kerasenv.format is {form:g}; this kerasenv knows {FORMAT}"],
+            hints=["python -m pip install --upgrade kerasenv"],
+        )
+    promise = _promise_of(table)
+    table.done()
+    if faults:
+        raise LockError(
+            f"{path} is no lock that kerasenv wrote like this.",
+            looked_at=faults.told_of(path.name).splitlines(),
+            hints=["Take the committed version back, or lock anew: --upgrade"],
+        )
+    return promise
+
+
+def _promise_of(table: Table) -> Promise:
+    keras = table.table("keras")
+    smoke = table.table("smoke", required=True)
+    settings = KerasSettings()
+    if keras is not None:
+        settings = KerasSettings(
+            floatx=keras.text("floatx", filled),
+            epsilon=keras.number("epsilon"),
+            image_data_format=keras.text("image_data_format", filled),
+        )
+    backend = table.text("backend", one_of(BACKENDS))
+    plan = SmokePlan(backend=backend, floatx=settings.floatx, image_data_format=settings.image_data_format)
+    if smoke is not None:
+        plan = replace(
+            plan,
+            import_name=smoke.text("import", filled, required=True) or "",
+            trains=smoke.flag("trains", required=True) is True,
+            formats=smoke.texts("formats", filled, required=True) or (),
+        )
+    return Promise(
+        profile=table.text("profile", filled, required=True) or "",
+        variant=table.text("variant", filled),
+        requirements=table.texts("requirements", filled) or (),
+        constraints=table.texts("constraints", filled) or (),
+        build_constraints=table.texts("build-constraints", filled) or (),
+        backend=backend,
+        variables=_variables(table),
+        settings=settings,
+        smoke=plan,
+    )
+
+
+def _variables(table: Table) -> dict[str, str]:
+    """Return the variables that a lock may set; a lock can come from a stranger, so the profile's rules hold for it."""
+    variables = table.table("variables")
+    if variables is None:
+        return {}
+    found: dict[str, str] = {}
+    for name in variables:
+        refused = why_refused(name)
+        if refused:
+            variables.fault(name, refused)
+        value = variables.text(name, variable_value)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _filled(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

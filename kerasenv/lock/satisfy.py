@@ -1,0 +1,108 @@
+"""Does a lock still give what is asked of it? Not a hash of inputs: the lock is asked itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from kerasenv.lock.cells import grid, pythons_of
+from kerasenv.lock.lockfile import Promise
+from kerasenv.lock.resolve import ALWAYS
+from kerasenv.platforms import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    from kerasenv.engine import Pin
+    from kerasenv.lock.cells import Cell
+    from kerasenv.lock.lockfile import Lock
+    from kerasenv.lock.resolve import Wish
+    from kerasenv.profiles.profile import Profile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Locked:
+    name: str
+    version: Version
+    marker: str | None
+
+
+def differences(lock: Lock, wish: Wish, *, variant: str | None) -> list[str]:
+    """Return what of a wish a lock doesn't meet, in words; nothing if it meets all."""
+    return [*_broken_promises(lock, wish, variant=variant), *dict.fromkeys(_unmet_by_lock(lock, wish))]
+
+
+def _broken_promises(lock: Lock, wish: Wish, *, variant: str | None) -> Iterator[str]:
+    if lock.promise is None:
+        return
+    now = Promise.of(wish.profile, variant=variant)
+    then = lock.promise
+    if then.profile != now.profile:
+        yield f"it is for profile {then.profile}, not {now.profile}"
+    if then.variant != now.variant:
+        yield f"it is for {_variant(then.variant)}, not {_variant(now.variant)}"
+    for what in ("backend", "variables", "settings", "smoke", "build_constraints"):
+        if getattr(then, what) != getattr(now, what):
+            yield f"the profile's {what.replace('_', ' ')} changed since it was written"
+
+
+def _variant(name: str | None) -> str:
+    return f"variant {name}" if name else "the plain profile"
+
+
+def unmet_by_pins(pins: Sequence[Pin], profile: Profile) -> list[str]:
+    """Return what of a profile its pins don't meet, in words."""
+    asked = (*profile.requirements, *ALWAYS)
+    locked = [_Locked(name=pin.name, version=pin.version, marker=pin.marker) for pin in pins]
+    return list(dict.fromkeys(_unmet(locked, asked, profile, _whole_grid(profile))))
+
+
+def _unmet_by_lock(lock: Lock, wish: Wish) -> Iterator[str]:
+    locked = [
+        _Locked(name=package.name, version=package.version, marker=str(package.marker) if package.marker else None)
+        for package in lock.pylock.packages
+        if package.version is not None
+    ]
+    return _unmet(locked, wish.requirements, wish.profile, _cells_of(lock, wish.profile))
+
+
+def _unmet(
+    locked: Sequence[_Locked], asked: Sequence[Requirement], profile: Profile, cells: Sequence[Cell]
+) -> Iterator[str]:
+    for cell in cells:
+        present = {one.name: one.version for one in locked if cell.holds(one.marker)}
+        for requirement in asked:
+            if requirement.marker is None or cell.holds(str(requirement.marker)):
+                yield from _missing(requirement, present)
+        for constraint in profile.constraints:
+            yield from _breaks(constraint.requirement, constraint.because, present)
+
+
+def _cells_of(lock: Lock, profile: Profile) -> list[Cell]:
+    """Return the machines that the lock itself speaks of, out of those that the profile is for."""
+    spoken_of = lock.pylock.environments
+    whole = _whole_grid(profile)
+    return [cell for cell in whole if not spoken_of or any(cell.holds(str(marker)) for marker in spoken_of)]
+
+
+def _whole_grid(profile: Profile) -> list[Cell]:
+    return list(grid(pythons_of(profile.requires_python), [PLATFORMS[name] for name in profile.platforms]))
+
+
+def _missing(requirement: Requirement, present: dict[str, Version]) -> Iterator[str]:
+    version = present.get(canonicalize_name(requirement.name))
+    if version is None:
+        yield f"it has no {requirement.name}, which is asked for"
+    elif not requirement.specifier.contains(version, prereleases=True):
+        yield f"it has {requirement.name} {version}, and {requirement} is asked for"
+
+
+def _breaks(constraint: Requirement, because: str, present: dict[str, Version]) -> Iterator[str]:
+    version = present.get(canonicalize_name(constraint.name))
+    if version is not None and not constraint.specifier.contains(version, prereleases=True):
+        yield f"it has {constraint.name} {version}, and the profile wants {constraint} ({because})"

@@ -1,0 +1,50 @@
+"""What was really built and trained: when, where, with what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kerasenv.resources import shipped_profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILE = "evidence.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """One real run of a profile's shipped pins, in which the model did all that its smoke test asks for."""
+
+    profile: str
+    variant: str | None
+    date: str
+    platform: str
+    python: str
+    seconds: float
+    versions: Mapping[str, str]
+    pins: str
+    """The sha256 of the pins that were installed; other pins are not proven by this run."""
+
+
+def evidence_of(profile: str) -> tuple[Evidence, ...]:
+    """Return the runs of a profile that still say something of the pins that ship with it."""
+    place = shipped_profiles() / FILE
+    if not place.is_file():
+        return ()
+    rows = [Evidence(**row) for row in json.loads(place.read_text("utf-8"))]
+    return tuple(row for row in rows if row.profile == profile and row.pins == pins_digest(profile, row.variant))
+
+
+def pins_digest(profile: str, variant: str | None) -> str | None:
+    """Return the sha256 of a profile's shipped pins, None if none ship."""
+    place = shipped_profiles() / pins_name(profile, variant)
+    return hashlib.sha256(place.read_text("utf-8").encode()).hexdigest() if place.is_file() else None
+
+
+def pins_name(profile: str, variant: str | None = None) -> str:
+    """Return the file name of a profile's pins."""
+    return f"{profile}.{variant}.txt" if variant else f"{profile}.txt"

@@ -1,0 +1,89 @@
+"""What is going on, told by whoever does it to whoever listens.
+
+The domain says ``with step("Installing"): ...`` and never knows whether a terminal, a log or nobody hears it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Listener(Protocol):
+    """Hears steps begin, move and end."""
+
+    def begin(self, step: Step) -> None:
+        """Hear that a step begins."""
+
+    def passing(self, line: str) -> None:
+        """Hear what goes on within the present step."""
+
+    def end(self, step: Step, *, failed: bool) -> None:
+        """Hear that a step is over."""
+
+    def note(self, text: str) -> None:
+        """Hear what a person should know that is no error."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Step:
+    """One thing that takes time; `result` and `source` are what a person reads when it is done."""
+
+    title: str
+    result: str = ""
+    source: str = ""
+    started: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
+
+    def done(self, result: str, *, source: str = "") -> None:
+        """Say what came out and where the decision came from."""
+        self.result, self.source = result, source
+
+
+class _Nobody(Listener):
+    """Hears nothing."""
+
+
+_NOBODY = _Nobody()
+_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Send all that is told inside to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Step]:
+    """Tell that something begins, and afterwards how long it took."""
+    current = Step(title=title)
+    listener = _listener.get()
+    listener.begin(current)
+    failed = True
+    try:
+        yield current
+        failed = False
+    finally:
+        current.seconds = time.perf_counter() - current.started
+        listener.end(current, failed=failed)
+
+
+def passing(line: str) -> None:
+    """Tell what is going on within the present step, such as a download."""
+    _listener.get().passing(line)
+
+
+def note(text: str) -> None:
+    """Tell a person something they should know that is no error."""
+    _listener.get().note(text)

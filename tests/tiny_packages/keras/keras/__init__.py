@@ -1,0 +1,5 @@
+from keras import backend, layers, models
+from keras._version import __version__
+from keras.models import Sequential
+
+__all__ = ["Sequential", "__version__", "backend", "layers", "models"]
