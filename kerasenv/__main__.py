@@ -1,6 +1,14 @@
+import sys
+
+import kerasenv
+
+
 def main() -> None:
     """Run the command line."""
-    from kerasenv.cli.app import run  # noqa: PLC0415  # --version must not wait for typer's whole family
+    if sys.argv[1:] == ["--version"]:  # without waiting for typer and all that the verbs need
+        sys.stdout.write(f"kerasenv {kerasenv.__version__}\n")
+        return
+    from kerasenv.cli.app import run  # noqa: PLC0415  # for the same reason
 
     run()
 

@@ -53,6 +53,22 @@ class IndexFile:
     yanked: bool = False
 
 
+def default_address() -> str:
+    """Return the address of the index that pip itself would ask."""
+    from pip._internal.models.index import PyPI  # noqa: PLC0415  # only a lock that is made anew needs it
+
+    return PyPI.simple_url
+
+
+def public_address(index: Index) -> str:
+    """Return an index's address as a lock may name it: without credentials.
+
+    Without a slash at the end as well: uv takes its default index for another one, and forgets what it has in its
+    cache, if there is one.
+    """
+    return redact(index.url or default_address()).rstrip("/")
+
+
 class SimpleIndex:
     """One index; credentials come from its URL or from a netrc file, as they do for pip."""
 
@@ -102,9 +118,7 @@ class SimpleIndex:
             ) from error
 
     def _url(self) -> str:
-        from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  # heavy
-
-        return self._index.url or PYPI_SIMPLE_ENDPOINT
+        return self._index.url or default_address()
 
     def _refusal(self, name: NormalizedName, url: str, answer: Response) -> ResolveError:
         status = f"{answer.status_code} {answer.reason}"

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from contextlib import suppress
@@ -124,7 +123,7 @@ def hand_over(command: Sequence[str], *, environ: Mapping[str, str]) -> int:
     never returns. Windows has no such thing: there the program is waited for.
     """
     try:
-        if sys.platform != "win32":
+        if os.name == "posix":
             os.execvpe(command[0], list(command), dict(environ))  # noqa: S606  # replacing this process is the point
         # Ctrl-C reaches the child as well; it decides what that means
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -46,12 +46,7 @@ class Step:
         self.result, self.source = result, source
 
 
-class _Nobody(Listener):
-    """Hears nothing."""
-
-
-_NOBODY = _Nobody()
-_listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
@@ -69,21 +64,27 @@ def step(title: str) -> Iterator[Step]:
     """Tell that something begins, and afterwards how long it took."""
     current = Step(title=title)
     listener = _listener.get()
-    listener.begin(current)
+    if listener is not None:
+        listener.begin(current)
     failed = True
     try:
         yield current
         failed = False
     finally:
         current.seconds = time.perf_counter() - current.started
-        listener.end(current, failed=failed)
+        if listener is not None:
+            listener.end(current, failed=failed)
 
 
 def passing(line: str) -> None:
     """Tell what is going on within the present step, such as a download."""
-    _listener.get().passing(line)
+    listener = _listener.get()
+    if listener is not None:
+        listener.passing(line)
 
 
 def note(text: str) -> None:
     """Tell a person something they should know that is no error."""
-    _listener.get().note(text)
+    listener = _listener.get()
+    if listener is not None:
+        listener.note(text)

@@ -18,6 +18,7 @@ from kerasenv.engines.choose import choose_engine
 from kerasenv.env.environment import (
     Environment,
     Receipt,
+    has_receipt,
     open_environment,
     write_receipt,
 )
@@ -26,7 +27,7 @@ from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
 from kerasenv.env.replace import check_place, replacing
 from kerasenv.env.variables import for_smoke, keras_home, variables_of
-from kerasenv.errors import LockError, SmokeError
+from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
 from kerasenv.interpreters.find import find_interpreter
 from kerasenv.lock.diff import Change, changes
 from kerasenv.lock.lockfile import (
@@ -48,12 +49,11 @@ from kerasenv.smoke.run import SmokeResult, run_smoke
 from kerasenv.venv import create_bare_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
-    from kerasenv.profiles.profile import Profile
     from kerasenv.smoke.run import StepResult
     from kerasenv.venv import BareEnvironment
 
@@ -100,7 +100,7 @@ def create(
         profile = find_profile(profile_name, cwd=making.cwd)
         profile = variant_of(profile, variant) if variant else profile
         step.done(f"{profile.name}: {profile.summary}", source=profile.source)
-    check_place(making.folder, force=making.force)
+    check_place(making.folder)
     interpreter = _interpreter(profile.requires_python, making, who=f"profile {profile.name}")
     engine, why_engine = choose_engine(making.engine)
     wish = Wish(profile=profile, extra=extra, interpreter=interpreter, index=making.index)
@@ -112,6 +112,8 @@ def create(
         else:
             lock, source = _new_lock(place, wish, engine, variant=variant, from_pins=old is None)
         step.done(f"{place.name}: {_count(lock, interpreter)} packages", source=source)
+    if old is not None and lock.digest == old.digest and (present := _present(lock, making, interpreter)):
+        return _proven_again(present, lock, making, interpreter, on_smoke_step)
     diff = tuple(changes(old.pylock, lock.pylock)) if old is not None and upgrade else ()
     return _make(lock, making, interpreter, engine, why_engine, old=old, diff=diff, on_smoke_step=on_smoke_step)
 
@@ -123,10 +125,12 @@ def rebuild(lock_path: Path, making: Making, *, on_smoke_step: Callable[[StepRes
         step.done(f"{lock_path.name}: {len(lock.pylock.packages)} packages", source=str(lock_path))
     if lock.promise is None:
         lock = _with_promise_of_profile(lock, making.cwd)
-    check_place(making.folder, force=making.force)
+    check_place(making.folder)
     requires = lock.pylock.requires_python or SpecifierSet()
     interpreter = _interpreter(requires & _pythons_of_environments(lock), making, who=f"{lock_path.name}")
     _check_machine(lock, interpreter)
+    if present := _present(lock, making, interpreter):
+        return _proven_again(present, lock, making, interpreter, on_smoke_step)
     engine, why_engine = choose_engine(making.engine)
     return _make(lock, making, interpreter, engine, why_engine, old=lock, diff=(), on_smoke_step=on_smoke_step)
 
@@ -136,12 +140,7 @@ def smoke(
 ) -> tuple[Environment, SmokeResult]:
     """Run the smoke test of an environment and keep the result in its receipt."""
     environment = open_environment(folder)
-    result = run_smoke(
-        environment.python,
-        environment.plan,
-        environ=for_smoke(os.environ, folder, environment.receipt.variables),
-        on_step=on_smoke_step,
-    )
+    result = _run(environment, environment.receipt.variables, on_smoke_step)
     environment = _with_smoke(environment, result)
     write_receipt(folder, environment.receipt)
     return environment, result
@@ -187,7 +186,7 @@ def _with_promise_of_profile(lock: Lock, cwd: Path) -> Lock:
     name = lock.promise.profile if lock.promise else profile_in_name(lock.path)
     if name is None:
         raise LockError(
-            f"{lock.path.name} has no [tool.kerasenv], and its name gives no profile to take backend and variables from.",
+            f"{lock.path.name} has no [tool.kerasenv], and its name gives no profile to take its variables from.",
             hints=["Name it pylock.PROFILE.toml, such as pylock.tf2-modern.toml"],
         )
     profile = find_profile(name, cwd=cwd)
@@ -223,6 +222,59 @@ def _check_machine(lock: Lock, interpreter: Interpreter) -> None:
 def _count(lock: Lock, interpreter: Interpreter) -> int:
     markers = {**interpreter.markers, "extra": ""}
     return sum(package.marker is None or package.marker.evaluate(markers) for package in lock.pylock.packages)
+
+
+def _present(lock: Lock, making: Making, interpreter: Interpreter) -> Environment | None:
+    """Return the environment that is already at the place if it is just what is asked for, None if there is none."""
+    if making.force or not has_receipt(making.folder):
+        return None
+    environment = open_environment(making.folder)
+    receipt = environment.receipt
+    differing = [
+        text
+        for differs, text in (
+            (lock.digest != receipt.lock_digest, f"it was made from {receipt.lock_name}, as that file was then"),
+            (
+                making.python is not None and str(interpreter.version) != receipt.python_version,
+                f"it has CPython {receipt.python_version}, not {interpreter.version}",
+            ),
+            (
+                (making.activation_hooks, making.startup_hook) != (receipt.activation_hooks, receipt.startup_hook),
+                "its hooks are not those that are asked for",
+            ),
+        )
+        if differs
+    ]
+    if differing:
+        raise EnvironmentFolderError(
+            f"{making.folder} already holds another environment ({receipt.profile}, made {receipt.created}).",
+            looked_at=differing,
+            hints=["Replace it: add --force", "Or name another folder for the new one."],
+        )
+    return environment
+
+
+def _proven_again(
+    environment: Environment,
+    lock: Lock,
+    making: Making,
+    interpreter: Interpreter,
+    on_smoke_step: Callable[[StepResult], None] | None,
+) -> Made:
+    """Leave an environment as it is that is just what is asked for; prove that it still works."""
+    with progress.step("Environment") as step:
+        step.done("already there, made from this very lock", source=f"{making.folder}")
+    result = _prove(environment, environment.receipt.variables, on_smoke_step) if making.smoke else None
+    if result is not None:
+        environment = _with_smoke(environment, result)
+        write_receipt(environment.folder, environment.receipt)
+    return Made(
+        environment=environment,
+        lock=lock.path,
+        lock_is_new=False,
+        packages=_count(lock, interpreter),
+        smoke=result,
+    )
 
 
 def _make(
@@ -280,7 +332,8 @@ def _make(
             smoke=None,
         )
         environment = Environment(folder=built, receipt=receipt)
-        result = _prove(environment, promise, on_smoke_step) if making.smoke else None
+        # At the place where it was built, where the receipt's variables don't point yet
+        result = _prove(environment, variables_of(promise, built), on_smoke_step) if making.smoke else None
         if result is not None:
             environment = _with_smoke(environment, result)
         write_receipt(built, environment.receipt)
@@ -316,21 +369,30 @@ def _write_hooks(bare: BareEnvironment, variables: dict[str, str], making: Makin
 
 
 def _prove(
-    environment: Environment, promise: Promise, on_smoke_step: Callable[[StepResult], None] | None
+    environment: Environment,
+    variables: Mapping[str, str],
+    on_smoke_step: Callable[[StepResult], None] | None,
 ) -> SmokeResult:
-    """Run the smoke test where the environment was built; raise SmokeError if it fails."""
+    """Run the smoke test of an environment, wherever it stands now; raise SmokeError if it fails."""
     with progress.step("Smoke test") as step:
-        variables = variables_of(promise, environment.folder)
-        result = run_smoke(
-            environment.python,
-            promise.smoke,
-            environ=for_smoke(os.environ, environment.folder, variables),
-            on_step=on_smoke_step,
-        )
+        result = _run(environment, variables, on_smoke_step)
         if not result.passed:
-            raise smoke_error(result, promise.profile)
-        step.done("built, trained, saved and loaded a model" if promise.smoke.trains else "built and loaded a model")
+            raise smoke_error(result, environment.receipt.profile)
+        step.done("built, trained, saved and loaded a model" if environment.plan.trains else "built and loaded a model")
     return result
+
+
+def _run(
+    environment: Environment,
+    variables: Mapping[str, str],
+    on_smoke_step: Callable[[StepResult], None] | None,
+) -> SmokeResult:
+    return run_smoke(
+        environment.python,
+        environment.plan,
+        environ=for_smoke(os.environ, environment.folder, variables),
+        on_step=on_smoke_step,
+    )
 
 
 def smoke_error(result: SmokeResult, profile: str) -> SmokeError:

@@ -14,7 +14,7 @@ import pytest
 
 from kerasenv.folders import cache_folder, config_folder, data_folder
 from kerasenv.uv import uv_command, uv_environ
-from tests import conftest
+from tests.isolation import MACHINE, NOWHERE, private_environ
 
 if TYPE_CHECKING:
     from tests.conftest import FindPython, RunKerasenv
@@ -42,16 +42,16 @@ def test_what_the_user_set_is_gone() -> None:
 
 def test_a_live_test_keeps_how_the_machine_reaches_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SSL_CERT_FILE", "https_proxy", "KERAS_BACKEND", "PIP_FIND_LINKS"):
-        monkeypatch.setitem(conftest.MACHINE, name, "of the machine")
+        monkeypatch.setitem(MACHINE, name, "of the machine")
 
-    live = conftest.private_environ(tmp_path, live=True)
-    hermetic = conftest.private_environ(tmp_path)
+    live = private_environ(tmp_path, live=True)
+    hermetic = private_environ(tmp_path)
 
     assert live["SSL_CERT_FILE"] == live["https_proxy"] == "of the machine"
     assert live["HOME"] == hermetic["HOME"] == str(tmp_path)
     assert not {"KERAS_BACKEND", "PIP_FIND_LINKS"} & live.keys()
     assert not {"KERAS_BACKEND", "PIP_FIND_LINKS", "SSL_CERT_FILE"} & hermetic.keys()
-    assert hermetic["https_proxy"] == conftest.NOWHERE
+    assert hermetic["https_proxy"] == NOWHERE
 
 
 def test_the_network_is_closed() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import FindPython
 
+
 TINY = Wheel(name="Tiny.Thing", version="1.0", requires=("numpy>=1",), files={"tiny.py": "size = 'small'\n"})
 
 

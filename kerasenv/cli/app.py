@@ -7,7 +7,6 @@ import traceback
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 import kerasenv
@@ -54,6 +53,10 @@ def _top(
     pass
 
 
+# typer carries a click of its own, and shows of its errors only the leaves
+_ClickError: type[Any] = typer.BadParameter.__mro__[2]
+
+
 def run() -> NoReturn:
     """Run the command line and leave with its exit code."""
     for name in ("SIGTERM", "SIGHUP"):
@@ -82,14 +85,13 @@ def main(arguments: list[str]) -> int:
     command = next((word for word in before if not word.startswith("-")), "")
     try:
         outcome = typer.main.get_command(app).main(before, prog_name="kerasenv", standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
     except BrokenPipeError:
         raise
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
         return _fail(current, command, _told(error))
     else:
-        return _succeed(current, command, outcome)
+        # typer hands over the exit code of --help, --version and typer.Exit
+        return outcome if isinstance(outcome, int) else _succeed(current, command, outcome)
     finally:
         face.current.reset(token)
 
@@ -100,9 +102,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place + 1 :]
 
 
-def _succeed(current: Face, command: str, outcome: Outcome[Any] | None) -> int:
-    if outcome is None:  # --help and the like
-        return 0
+def _succeed(current: Face, command: str, outcome: Outcome[Any]) -> int:
     if current.json:
         sys.stdout.write(json_report.outcome_as_json(command, outcome, current.notes) + "\n")
     elif current.verbosity >= 0:
@@ -125,9 +125,9 @@ def _told(error: BaseException) -> KerasenvError:
     match error:
         case KerasenvError():
             return error
-        case KeyboardInterrupt() | click.Abort():
+        case KeyboardInterrupt() | typer.Abort():
             return Interrupted("Interrupted: what was there before is still there.")
-        case click.ClickException():
+        case _ClickError():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "kerasenv"
             return UsageError(error.format_message(), hints=[f"{path} --help"])

@@ -48,6 +48,7 @@ _NO_CHOICE = ("ResolutionImpossible", "Could not find a version", "incompatible 
 _CONFLICT = "The conflict is caused by"
 _FAILURE = re.compile(r"^\s*(ERROR: |error: |Could not find )", re.MULTILINE)
 _TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)  # one of a build is indented
+_AT_WORK = re.compile(r"^\s*((?:Collecting|Building wheel for) \S+)", re.MULTILINE)
 _LINES, _WIDTH = 20, 300
 _OFFLINE_HINT = "Use the default engine, which can: --engine uv"
 # What of pip's variables is about the network; the others could change what is chosen
@@ -299,10 +300,11 @@ def _explanation(answer: process.Finished) -> list[str]:
     said = _TRACEBACK.split(stderr)[0]
     failure = _FAILURE.search(said)
     lines = said[failure.start() :].splitlines() if failure else stderr.splitlines()[-1:]
-    if "subprocess-exited-with-error" in said:
-        lines.append(stderr.splitlines()[-1])  # whose build it was
+    at_work = _AT_WORK.findall(answer.stdout)
+    if failure and failure[1] == "error: " and at_work:
+        lines.insert(0, at_work[-1])  # pip itself does not say whose build failed
     why = process.redact(answer.stdout).partition(_CONFLICT)
-    lines = [*lines[-_LINES:], *(why[1] + why[2].partition("To fix this")[0]).splitlines()]
+    lines = [*lines[:1], *lines[1:][-_LINES:], *(why[1] + why[2].partition("To fix this")[0]).splitlines()]
     return [textwrap.shorten(line, _WIDTH, placeholder=" ...") for line in lines if line.strip()]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kerasenv.interpreters.interpreter import Interpreter
 
 _LOCK_NAME = "pylock.toml"
+_MISMATCHES = {"Hash mismatch": "sha256", "Size mismatch": "size"}
 
 
 class UvEngine:
@@ -49,7 +50,7 @@ class UvEngine:
             folder = Path(name)
             answer = process.run(
                 [*uv_command(), *self._compile(request, folder)],
-                environ=uv_environ(),
+                environ=_environ(),
                 cwd=folder,
                 on_line=_tell,
             )
@@ -69,7 +70,6 @@ class UvEngine:
             _write_preferences(request.pins, folder / _LOCK_NAME)
         _write_lines(folder / "requirements.in", wanted)
         _write_lines(folder / "constraints.txt", [str(one) for one in request.constraints])
-        _write_lines(folder / "build.txt", [str(one) for one in request.build_constraints])
         return [
             "pip",
             "compile",
@@ -81,7 +81,7 @@ class UvEngine:
             "--format=pylock.toml",
             f"--output-file={_LOCK_NAME}",
             "--constraints=constraints.txt",
-            "--build-constraints=build.txt",
+            *_build_words(request.build_constraints, folder),
             "--quiet",
             *(["--no-deps"] if request.exactly_pins else []),
             *_index_words(request.index),
@@ -94,7 +94,6 @@ class UvEngine:
             folder = Path(name)
             lock = folder / _LOCK_NAME
             lock.write_text(tomli_w.dumps(dict(request.lock.to_dict())), encoding="utf-8")
-            _write_lines(folder / "build.txt", [str(one) for one in request.build_constraints])
             answer = process.run(
                 [
                     *uv_command(),
@@ -104,16 +103,23 @@ class UvEngine:
                     f"--python={request.python}",
                     "--no-python-downloads",
                     "--require-hashes",
-                    "--build-constraints=build.txt",
+                    # Not to be warned that uv may change how it reads locks: hashes and exit code say what it did
+                    "--preview-features=pylock",
+                    *_build_words(request.build_constraints, folder),
                     *_index_words(request.index),
                     str(lock),
                 ],
-                environ=uv_environ({"VIRTUAL_ENV": str(request.environment)}),
+                environ=_environ() | {"VIRTUAL_ENV": str(request.environment)},
                 cwd=folder,
                 on_line=_tell,
             )
         if answer.returncode:
             raise _install_error(answer, index=request.index)
+
+
+def _environ() -> dict[str, str]:
+    """Return variables for a uv that may build: what PYTHONPATH offers would come before the build's own packages."""
+    return {name: value for name, value in uv_environ().items() if not name.startswith("PYTHON")}
 
 
 def _lowest(request: ResolveRequest) -> str:
@@ -150,6 +156,13 @@ def _write_preferences(pins: Sequence[Pin], target: Path) -> None:
 
 def _write_lines(target: Path, lines: Sequence[str]) -> None:
     target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _build_words(constraints: Sequence[Requirement], folder: Path) -> list[str]:
+    if not constraints:
+        return []
+    _write_lines(folder / "build.txt", [str(one) for one in constraints])
+    return ["--build-constraints=build.txt"]
 
 
 def _index_words(index: Index) -> list[str]:
@@ -201,8 +214,9 @@ def _resolve_error(answer: process.Finished, *, index: Index) -> ResolveError:
 def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     said = answer.stderr
     hints: list[str] = []
-    if "ash mismatch" in said:
-        message = "A file is not the one that the lock names: its sha256 differs."
+    differing = next((what for words, what in _MISMATCHES.items() if words in said), None)
+    if differing:
+        message = f"A file is not the one that the lock names: its {differing} differs."
         hints.append("Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade")
     elif index.offline:
         message = "Not everything that the lock names was downloaded before."

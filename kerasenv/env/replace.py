@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasenv.env.environment import has_receipt, open_environment
+from kerasenv.env.environment import has_receipt
 from kerasenv.env.relocate import WORK_PREFIX
 from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
@@ -36,24 +36,16 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 _RENAME_SWAP = 2  # macOS sys/stdio.h
 
 
-def check_place(target: Path, *, force: bool) -> None:
-    """Raise EnvironmentFolderError if an environment can't come to stand at `target`."""
+def check_place(target: Path) -> None:
+    """Raise EnvironmentFolderError if something stands at `target` that kerasenv didn't make."""
     if not os.path.lexists(target):
         return
     if not target.is_dir():
         raise EnvironmentFolderError(f"{target} is a file, so no environment can be made there.")
-    if not any(target.iterdir()):
-        return
-    if not has_receipt(target):
+    if any(target.iterdir()) and not has_receipt(target):
         raise EnvironmentFolderError(
             f"{target} is already there, and kerasenv didn't make it: it is left as it is.",
             hints=["Name another folder, such as .venv-keras, or move this one away first."],
-        )
-    if not force:
-        receipt = open_environment(target).receipt
-        raise EnvironmentFolderError(
-            f"{target} already holds an environment ({receipt.profile}, made {receipt.created}).",
-            hints=["Replace it: add --force", "Or name another folder after the profile."],
         )
 
 
@@ -155,14 +147,12 @@ def _take_place(work: Path, target: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Let two folders change places in one step; say whether this system can."""
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None, use_errno=True)
-        function = getattr(library, "renameat2", None)
-        if function is None:  # glibc before 2.28
-            return False
-        return not function(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-    if sys.platform == "darwin":
-        library = ctypes.CDLL(None, use_errno=True)
+    if os.name != "posix":
+        return False
+    library = ctypes.CDLL(None, use_errno=True)
+    if hasattr(library, "renameat2"):  # glibc 2.28 and newer, musl 1.2.6 and newer
+        return not library.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    if hasattr(library, "renamex_np"):  # macOS
         return not library.renamex_np(os.fsencode(one), os.fsencode(other), _RENAME_SWAP)
     return False
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
 from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +37,10 @@ class Cell:
 
     def holds(self, marker: str | None, *, first_patch: bool = False) -> bool:
         """Say whether a marker holds here."""
-        return marker is None or Marker(marker).evaluate(dict(self._environment(first_patch=first_patch)))
+        if marker is None:
+            return True
+        # In a lock's context, since another tool's lock can speak of extras and groups, none of which is asked for
+        return Marker(marker).evaluate(dict(self._environment(first_patch=first_patch)), context="lock_file")
 
     def _environment(self, *, first_patch: bool) -> Iterable[tuple[str, str]]:
         full = f"{self.python}.{_FIRST_PATCH if first_patch else _LATEST_PATCH}"
@@ -56,7 +59,10 @@ class Cell:
 
     def can_run(self, wheel: str) -> bool:
         """Say whether a wheel, by its file name, can be installed here (on a new enough system)."""
-        _, _, _, tags = parse_wheel_filename(wheel)
+        try:
+            _, _, _, tags = parse_wheel_filename(wheel)
+        except InvalidWheelFilename:  # of before there were rules: no installer of today takes it
+            return False
         pairs = _tag_pairs(self.python)
         return any(
             (tag.interpreter, tag.abi) in pairs
@@ -79,10 +85,15 @@ def grid(pythons: Sequence[str], platforms: Sequence[Platform]) -> tuple[Cell, .
 
 
 def marker_for(chosen: Iterable[Cell], whole: Sequence[Cell]) -> str | None:
-    """Return the shortest plain marker that holds on the chosen cells of the whole grid and on no other of them."""
+    """Return the shortest plain marker that holds on the chosen cells of the whole grid and on no other of them.
+
+    None stands for the whole grid. There is no marker that holds nowhere: at least one cell must be chosen.
+    """
     pythons = list(dict.fromkeys(cell.python for cell in whole))
     platforms = list(dict.fromkeys(cell.platform for cell in whole))
     cells = set(chosen)
+    if not cells:
+        raise ValueError("no cell is chosen, and no marker would mean all of them")
     by_pythons: dict[tuple[str, ...], list[Platform]] = {}
     for platform in platforms:
         here = tuple(python for python in pythons if Cell(python=python, platform=platform) in cells)

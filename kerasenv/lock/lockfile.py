@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli
 import tomli_w
 from packaging.pylock import Pylock, PylockValidationError, is_valid_pylock_path
+from packaging.requirements import InvalidRequirement, Requirement
 
 from kerasenv.errors import LockError
-from kerasenv.profiles.load import BACKENDS
+from kerasenv.profiles.load import BACKENDS, NAME
 from kerasenv.profiles.profile import KerasSettings
 from kerasenv.profiles.variables import variable_value, why_refused
 from kerasenv.smoke.plan import SmokePlan
 from kerasenv.tables import Faults, Table, filled, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kerasenv.profiles.profile import Profile
 
@@ -90,7 +92,10 @@ def checked_name(path: Path) -> Path:
     if not is_valid_pylock_path(path):
         raise LockError(
             f"{path.name} is no valid name for a lock.",
-            hints=["Locks are named pylock.toml or pylock.NAME.toml, and NAME has no dot."],
+            hints=[
+                "Locks are named pylock.toml or pylock.NAME.toml, and NAME has no dot.",
+                "A folder comes after the lock: kerasenv rebuild pylock.NAME.toml DIR",
+            ],
         )
     return path
 
@@ -105,7 +110,8 @@ def read_lock(path: Path) -> Lock:
     try:
         table = tomli.loads(content.decode("utf-8"))
         pylock = Pylock.from_dict(table)
-    except (UnicodeDecodeError, tomli.TOMLDecodeError, PylockValidationError) as error:
+    # tomli raises more than its own error: for a number of 5000 digits, for a thousand brackets
+    except (ValueError, RecursionError, PylockValidationError) as error:
         raise LockError(
             f"{path} is no valid lock: {error}",
             hints=["If it was edited by hand or by a merge, take the committed version back, or lock anew: --upgrade"],
@@ -123,17 +129,26 @@ def dump_lock(pylock: Pylock, promise: Promise) -> bytes:
 def write_file(path: Path, content: bytes) -> None:
     """Put a file in place whole, or leave what was there."""
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", suffix=".tmp", delete=False
-        ) as target:
-            temporary = Path(target.name)
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with _beside(path) as temporary:
+            with temporary.open("wb") as target:
+                target.write(content)
+                target.flush()
+                os.fsync(target.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     except OSError as error:
         raise LockError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Give an empty file beside another, and take it away again unless it was moved."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _promise_table(promise: Promise) -> dict[str, Any]:
@@ -162,17 +177,19 @@ def _promise_table(promise: Promise) -> dict[str, Any]:
 
 def _promise_from(tool: Mapping[str, Any], path: Path) -> Promise | None:
     """Read [tool.kerasenv]; None if the lock has none."""
-    if not isinstance(tool, dict) or "kerasenv" not in tool:
+    if "kerasenv" not in tool:
         return None
     faults = Faults()
     table = Table(tool["kerasenv"], faults, "tool.kerasenv")
     form = table.number("format", required=True)
-    if form is not None and form != FORMAT:
+    if form is not None and form > FORMAT:
         raise LockError(
             f"{path} was written by a newer kerasenv.",
             looked_at=[f"tool.kerasenv.format is {form:g}; this kerasenv knows {FORMAT}"],
             hints=["python -m pip install --upgrade kerasenv"],
         )
+    if form is not None and form < FORMAT:
+        table.fault("format", f"must be {FORMAT}")
     promise = _promise_of(table)
     table.done()
     if faults:
@@ -187,40 +204,51 @@ def _promise_from(tool: Mapping[str, Any], path: Path) -> Promise | None:
 def _promise_of(table: Table) -> Promise:
     keras = table.table("keras")
     smoke = table.table("smoke", required=True)
-    settings = KerasSettings()
-    if keras is not None:
-        settings = KerasSettings(
-            floatx=keras.text("floatx", filled),
-            epsilon=keras.number("epsilon"),
-            image_data_format=keras.text("image_data_format", filled),
-        )
     backend = table.text("backend", one_of(BACKENDS))
-    plan = SmokePlan(backend=backend, floatx=settings.floatx, image_data_format=settings.image_data_format)
-    if smoke is not None:
-        plan = replace(
-            plan,
+    settings = KerasSettings(
+        floatx=keras.text("floatx", filled),
+        epsilon=keras.number("epsilon"),
+        image_data_format=keras.text("image_data_format", filled),
+    )
+    return Promise(
+        profile=table.text("profile", _name, required=True) or "",
+        variant=table.text("variant", _name),
+        requirements=table.texts("requirements", _requirement) or (),
+        constraints=table.texts("constraints", _requirement) or (),
+        build_constraints=table.texts("build-constraints", _requirement) or (),
+        backend=backend,
+        variables=_variables(table.table("variables")),
+        settings=settings,
+        smoke=SmokePlan(
             import_name=smoke.text("import", filled, required=True) or "",
+            backend=backend,
             trains=smoke.flag("trains", required=True) is True,
             formats=smoke.texts("formats", filled, required=True) or (),
-        )
-    return Promise(
-        profile=table.text("profile", filled, required=True) or "",
-        variant=table.text("variant", filled),
-        requirements=table.texts("requirements", filled) or (),
-        constraints=table.texts("constraints", filled) or (),
-        build_constraints=table.texts("build-constraints", filled) or (),
-        backend=backend,
-        variables=_variables(table),
-        settings=settings,
-        smoke=plan,
+            floatx=settings.floatx,
+            image_data_format=settings.image_data_format,
+        ),
     )
 
 
-def _variables(table: Table) -> dict[str, str]:
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name of a profile or a variant")
+    return text
+
+
+def _requirement(text: str) -> str:
+    """Read what is asked for; it stays a text, since nothing but build constraints is used again."""
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        raise ValueError(f"{text!r} is no requirement") from error
+    if requirement.url:
+        raise ValueError(f"{requirement.name} must come from an index")
+    return text
+
+
+def _variables(variables: Table) -> dict[str, str]:
     """Return the variables that a lock may set; a lock can come from a stranger, so the profile's rules hold for it."""
-    variables = table.table("variables")
-    if variables is None:
-        return {}
     found: dict[str, str] = {}
     for name in variables:
         refused = why_refused(name)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kerasenv.engine import Index, ResolveRequest
 from kerasenv.errors import ResolveError
-from kerasenv.lock.cells import Cell, grid, marker_for, pythons_of
+from kerasenv.index import public_address
+from kerasenv.lock.cells import KNOWN_PYTHONS, Cell, grid, marker_for, pythons_of
 from kerasenv.platforms import PLATFORMS
+from kerasenv.process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +53,22 @@ class Wish:
 def resolve(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_pins: bool = False) -> Pylock:
     """Return the packages and files that meet a wish; raise ResolveError with the profile's reasons if none do."""
     profile = wish.profile
-    cells = grid(pythons_of(profile.requires_python), [PLATFORMS[name] for name in profile.platforms])
+    _check_index(wish.index)
+    pythons = pythons_of(profile.requires_python)
+    if not pythons:
+        raise ResolveError(
+            f"{profile.name} is for no Python that this kerasenv knows.",
+            looked_at=[f"it wants {profile.requires_python}; known are {', '.join(KNOWN_PYTHONS)}"],
+            hints=["python -m pip install --upgrade kerasenv"],
+        )
+    cells = grid(pythons, [PLATFORMS[name] for name in profile.platforms])
     request = ResolveRequest(
         requirements=wish.requirements,
         constraints=tuple(one.requirement for one in profile.constraints),
         build_constraints=tuple(one.requirement for one in profile.build_constraints),
         pins=pins,
         exactly_pins=exactly_pins,
-        pythons=tuple(dict.fromkeys(cell.python for cell in cells)),
+        pythons=pythons,
         platforms=tuple(dict.fromkeys(cell.platform for cell in cells)),
         interpreter=wish.interpreter,
         index=wish.index,
@@ -70,19 +82,37 @@ def resolve(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_p
     return Pylock(
         lock_version=Version("1.0"),
         created_by=CREATED_BY,
-        requires_python=profile.requires_python,
+        requires_python=_requires_python(profile, pythons),
         environments=_environments(cells, only_here=resolution.only_here),
         default_groups=[],
-        packages=_packages(resolution, cells, hashes=_hashes(pins)),
+        packages=_packages(resolution, cells, pins=pins, index=public_address(wish.index)),
     )
+
+
+def _check_index(index: Index) -> None:
+    """Refuse an index that is a folder: its path would stand in the lock, and lead nowhere on any other machine."""
+    if index.url and not index.url.lower().startswith(("https://", "http://")):
+        raise ResolveError(
+            "A lock needs an index that others can reach too, by its address.",
+            looked_at=[f"{redact(index.url)} ({index.source})"],
+            hints=["An index's address begins with https:// and usually ends in /simple"],
+        )
+
+
+def _requires_python(profile: Profile, pythons: Sequence[str]) -> SpecifierSet:
+    """Return what the profile says of Python, without those that nothing was resolved for."""
+    major, minor = pythons[-1].split(".")
+    beyond = f"{major}.{int(minor) + 1}"
+    requires = profile.requires_python
+    return requires & SpecifierSet(f"<{beyond}") if requires.contains(f"{beyond}.0") else requires
 
 
 def _cell_of(interpreter: Interpreter, profile: Profile) -> Cell:
     platform = interpreter.platform
-    if platform is None:
+    if platform is None or platform.name not in profile.platforms:
         machine = f"{interpreter.markers['sys_platform']} {interpreter.markers['platform_machine']}"
         raise ResolveError(
-            f"{machine} is no platform that a lock can be for.",
+            f"{profile.name} is not for this machine: {machine}.",
             looked_at=[f"{profile.name} is for {', '.join(profile.platforms)}"],
         )
     return Cell(python=interpreter.minor, platform=platform)
@@ -95,28 +125,27 @@ def _environments(cells: Sequence[Cell], *, only_here: bool) -> list[Marker]:
     return [Marker(platform.marker) for platform in dict.fromkeys(cell.platform for cell in cells)]
 
 
-def _hashes(pins: Sequence[Pin]) -> dict[tuple[NormalizedName, Version], frozenset[str]]:
-    """Return which files may stand for a pin; pins without hashes say nothing about that."""
-    found: dict[tuple[NormalizedName, Version], frozenset[str]] = defaultdict(frozenset)
+def _packages(resolution: Resolution, cells: Sequence[Cell], *, pins: Sequence[Pin], index: str) -> list[Package]:
+    hashed: dict[tuple[NormalizedName, Version], list[Pin]] = defaultdict(list)
     for pin in pins:
         if pin.hashes:
-            found[pin.name, pin.version] |= pin.hashes
-    return found
-
-
-def _packages(
-    resolution: Resolution,
-    cells: Sequence[Cell],
-    *,
-    hashes: dict[tuple[NormalizedName, Version], frozenset[str]],
-) -> list[Package]:
-    chosen = _where(resolution.packages, cells)
+            hashed[pin.name, pin.version].append(pin)
     packages = [
-        _package(package, where, cells, allowed=hashes.get((package.name, package.version)))
-        for package, where in chosen
+        _package(package, where, cells, allowed=_allowed(hashed[package.name, package.version], where), index=index)
+        for package, where in _where(resolution.packages, cells)
         if where
     ]
     return sorted(packages, key=lambda package: (package.name, package.version or Version("0")))
+
+
+def _allowed(pins: Sequence[Pin], where: Sequence[Cell]) -> frozenset[str] | None:
+    """Return the hashes of the files that may stand for a package, None if any may.
+
+    Pins have the hashes of what was needed where they hold; what else the same version needs elsewhere they can't say.
+    """
+    if all(any(cell.holds(pin.marker) for pin in pins) for cell in where):
+        return frozenset().union(*(pin.hashes for pin in pins))
+    return None
 
 
 def _where(
@@ -135,7 +164,12 @@ def _where(
 
 
 def _package(
-    package: ResolvedPackage, where: Sequence[Cell], cells: Sequence[Cell], *, allowed: frozenset[str] | None
+    package: ResolvedPackage,
+    where: Sequence[Cell],
+    cells: Sequence[Cell],
+    *,
+    allowed: frozenset[str] | None,
+    index: str,
 ) -> Package:
     files = [file for file in package.files if allowed is None or file.sha256 in allowed]
     wheels = [file for file in files if file.name.endswith(".whl") and any(cell.can_run(file.name) for cell in where)]
@@ -155,6 +189,7 @@ def _package(
         version=package.version,
         marker=Marker(marker) if marker else None,
         requires_python=package.requires_python,
+        index=index,
         wheels=[
             PackageWheel(
                 name=file.name,
@@ -181,10 +216,11 @@ def _package(
 def _with_reasons(error: ResolveError, profile: Profile) -> ResolveError:
     """Add why the profile caps the packages that an engine's explanation speaks of."""
     said = "\n".join((error.message, *error.looked_at))
+    # Neither as a piece of another name nor of an address, which is what network errors speak of
     reasons = [
         f"{one.requirement} because without it: {one.because} ({one.seen})"
         for one in profile.constraints
-        if re.search(rf"(?<![\w-]){re.escape(one.requirement.name)}(?![\w-])", said, re.IGNORECASE)
+        if re.search(rf"(?<![\w/-]){_name_pattern(one.requirement)}(?![\w-])", said, re.IGNORECASE)
     ]
     if not reasons:
         return error
@@ -193,3 +229,7 @@ def _with_reasons(error: ResolveError, profile: Profile) -> ResolveError:
         looked_at=[*error.looked_at, f"{profile.name} asks for this:", *reasons],
         hints=[*error.hints, "Loosen what you asked for with --with or -r, or take a profile of a later era."],
     )
+
+
+def _name_pattern(requirement: Requirement) -> str:
+    return canonicalize_name(requirement.name).replace("-", "[-_.]")

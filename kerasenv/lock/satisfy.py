@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from kerasenv.lock.cells import grid, pythons_of
@@ -13,9 +16,8 @@ from kerasenv.lock.resolve import ALWAYS
 from kerasenv.platforms import PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from packaging.requirements import Requirement
     from packaging.version import Version
 
     from kerasenv.engine import Pin
@@ -34,7 +36,17 @@ class _Locked:
 
 def differences(lock: Lock, wish: Wish, *, variant: str | None) -> list[str]:
     """Return what of a wish a lock doesn't meet, in words; nothing if it meets all."""
-    return [*_broken_promises(lock, wish, variant=variant), *dict.fromkeys(_unmet_by_lock(lock, wish))]
+    return [
+        *_other_python(lock, wish),
+        *_broken_promises(lock, wish, variant=variant),
+        *dict.fromkeys(_unmet_by_lock(lock, wish)),
+    ]
+
+
+def _other_python(lock: Lock, wish: Wish) -> Iterator[str]:
+    requires, version = lock.pylock.requires_python, wish.interpreter.version
+    if requires is not None and not requires.contains(version, prereleases=True):
+        yield f"it is for Python {requires}, not {version}"
 
 
 def _broken_promises(lock: Lock, wish: Wish, *, variant: str | None) -> Iterator[str]:
@@ -49,6 +61,18 @@ def _broken_promises(lock: Lock, wish: Wish, *, variant: str | None) -> Iterator
     for what in ("backend", "variables", "settings", "smoke", "build_constraints"):
         if getattr(then, what) != getattr(now, what):
             yield f"the profile's {what.replace('_', ' ')} changed since it was written"
+    # What an extra brought is in the lock under names of its own, so only the promise knows of it
+    had, wanted = _extras(Requirement(text) for text in then.requirements), _extras(wish.requirements)
+    for name, extras in wanted.items():
+        if extras - had[name]:
+            yield f"it was resolved without {name}[{','.join(sorted(extras - had[name]))}], which is asked for"
+
+
+def _extras(requirements: Iterable[Requirement]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for requirement in requirements:
+        found[canonicalize_name(requirement.name)] |= {canonicalize_name(extra) for extra in requirement.extras}
+    return found
 
 
 def _variant(name: str | None) -> str:
@@ -80,14 +104,19 @@ def _unmet(
             if requirement.marker is None or cell.holds(str(requirement.marker)):
                 yield from _missing(requirement, present)
         for constraint in profile.constraints:
-            yield from _breaks(constraint.requirement, constraint.because, present)
+            if constraint.requirement.marker is None or cell.holds(str(constraint.requirement.marker)):
+                yield from _breaks(constraint.requirement, constraint.because, present)
 
 
 def _cells_of(lock: Lock, profile: Profile) -> list[Cell]:
     """Return the machines that the lock itself speaks of, out of those that the profile is for."""
     spoken_of = lock.pylock.environments
-    whole = _whole_grid(profile)
-    return [cell for cell in whole if not spoken_of or any(cell.holds(str(marker)) for marker in spoken_of)]
+    pythons = pythons_of(lock.pylock.requires_python or SpecifierSet())
+    return [
+        cell
+        for cell in _whole_grid(profile)
+        if cell.python in pythons and (not spoken_of or any(cell.holds(str(marker)) for marker in spoken_of))
+    ]
 
 
 def _whole_grid(profile: Profile) -> list[Cell]:

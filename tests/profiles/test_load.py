@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from kerasenv.profiles.search import find_profile
 CASES = Path(__file__).parent / "cases"
 VALID = sorted((CASES / "valid").glob("*.toml"))
 INVALID = sorted((CASES / "invalid").glob("*.toml"))
+REFERENCE = (CASES.parents[2] / "docs" / "reference" / "profile-format.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case.stem)
@@ -114,3 +116,23 @@ def test_any_file_is_toml_or_a_fault(tmp_path_factory: pytest.TempPathFactory, c
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_of_any_keras_is_known(backend: str) -> None:
     assert load_profile_table({"name": "a", "backend": backend}, "here").backend == backend
+
+
+@pytest.mark.parametrize("example", re.findall(r"^```toml\n(.*?)^```", REFERENCE, re.DOTALL | re.MULTILINE))
+def test_the_examples_of_the_reference_are_read(example: str) -> None:
+    table = tomli.loads(example)
+    for name, profile in table["tool"]["kerasenv"]["profiles"].items() if "tool" in table else [("example", table)]:
+        load_profile_table({"name": name, **profile}, "example")
+
+
+@pytest.mark.parametrize(
+    "header", ["", "[[constraints]]", "[[build-constraints]]", "[keras]", "[variants.v]", "[smoke]"]
+)
+def test_the_reference_tells_of_every_key(header: str) -> None:
+    """An unknown key far from all others is answered with all there are."""
+    with pytest.raises(ProfileError) as caught:
+        load_profile_table(tomli.loads(f'name = "a"\n{header}\n0000 = 1'), "here")
+
+    known = caught.value.message.rpartition("known here: ")[2].split(", ")
+    assert len(known) >= 3
+    assert [key for key in known if f"`{key}`" not in REFERENCE] == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kerasenv import process
+from kerasenv import process, progress
 from kerasenv.resources import probe
 from kerasenv.smoke.plan import SmokePlan
 from kerasenv.smoke.run import SmokeResult, StepResult, run_smoke
@@ -95,6 +95,23 @@ def test_every_step_passes_and_is_told_as_it_ends(packages: Packages) -> None:
     assert tuple(told) == result.steps
     assert all(step.seconds >= 0 for step in result.steps)
     assert (result.failed_step, result.error, result.traceback, result.meaning) == (None, None, (), None)
+
+
+def test_steps_are_told_where_progress_is_heard(packages: Packages) -> None:
+    """They come from a thread, which would begin with nobody listening."""
+    heard: list[str] = []
+
+    class Listener:
+        def begin(self, step: progress.Step) -> None: ...
+        def end(self, step: progress.Step, *, failed: bool) -> None: ...
+        def note(self, text: str) -> None: ...
+        def passing(self, line: str) -> None:
+            heard.append(line)
+
+    with progress.listening(Listener()):
+        packages.smoke(on_step=lambda step: progress.passing(step.name))
+
+    assert heard == ALL_STEPS
 
 
 def test_versions_are_those_that_took_part(packages: Packages) -> None:
@@ -398,14 +415,14 @@ def test_a_process_that_breaks_on_its_way_out(packages: Packages) -> None:
 
 
 def test_a_step_that_never_ends(packages: Packages) -> None:
-    packages.add("keras/models.py", "import time\nSequential.fit = lambda *args, **options: time.sleep(600)")
+    packages.add("keras/__init__.py", "import time\ntime.sleep(600)")
 
-    result = packages.smoke(timeout=3)
+    result = packages.smoke(timeout=4)
 
-    assert result.failed_step == "train"
+    assert result.failed_step == "import"
     assert result.error is not None
-    assert result.error.endswith("did not end within 3 seconds during the step 'train'")
-    assert statuses(result)["compile"] == "passed"
+    assert result.error.endswith("did not end within 4 seconds during the step 'import'")
+    assert statuses(result) == {"import": "failed"}
 
 
 def test_a_python_that_is_not_there(packages: Packages, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """csh and tcsh.
 
-They have no functions, so the restorer is an alias that calls one alias for each variable; `set` and `setenv` see their
-values as `$NAME:q`, unquoted, since a newline would end a quotation. Of a shell variable and an environment variable of
-the same name csh shows only the former, so that is the one whose value is kept.
+They have no functions, so the restorer is a list of commands for `eval`. Values are read as `$NAME:q` outside of quotes,
+where a newline would end them. Of a shell variable and an environment variable of the same name csh shows only the
+former, so that is the one whose value is kept.
 """
 
 from __future__ import annotations
@@ -33,29 +33,30 @@ def hook(script: str, text: str, variables: Mapping[str, str]) -> str:
 
 
 def _deactivation() -> str:
-    # On one line with its condition an alias would not be expanded
-    return block("if ($?_KERASENV_ACTIVE) then", "    _kerasenv_restore", "endif")
+    return block(
+        "if ($?_KERASENV_RESTORE) then",
+        "    eval $_KERASENV_RESTORE:q",
+        "    unset _KERASENV_RESTORE",
+        "endif",
+    )
 
 
 def _activation(variables: Mapping[str, str]) -> str:
-    aliases = [f"_kerasenv_restore_{number}" for number in range(len(variables))]
-    restoring = [*aliases, "unset _KERASENV_ACTIVE", *(f"unalias {alias}" for alias in (*aliases, "_kerasenv_restore"))]
     return block(
+        "set _KERASENV_RESTORE=()",
         *(line for number, name in enumerate(variables) for line in _setting(number, name, variables[name])),
-        f"alias _kerasenv_restore '{'; '.join(restoring)}'",
-        "set _KERASENV_ACTIVE",
     )
 
 
 def _setting(number: int, name: str, value: str) -> tuple[str, ...]:
-    # By number, since some releases of csh allow no more than 30 characters
-    old, restore = f"_KERASENV_OLD_{number}", f"alias _kerasenv_restore_{number}"
-    # No literal stands in a branch: where csh skips one it reads quotes differently
+    old = f"_KERASENV_OLD_{number}"  # since some releases of csh take no more than 30 characters for a name
+    # No value stands in a branch: where csh skips one it reads quotes differently
     return (
-        f"{restore} 'unsetenv {name}'",
         f"if ($?{name}) then",
         f"    set {old}=${name}:q",
-        f"    {restore} 'setenv {name} ${old}:q; unset {old}'",
+        f"    set _KERASENV_RESTORE=($_KERASENV_RESTORE:q 'setenv {name} ${old}:q; unset {old};')",
+        "else",
+        f"    set _KERASENV_RESTORE=($_KERASENV_RESTORE:q 'unsetenv {name};')",
         "endif",
         f"setenv {name} {quote(value)}",
     )

@@ -24,15 +24,15 @@ def quote(value: str) -> str:
 def hook(script: str, text: str, variables: Mapping[str, str]) -> str:  # noqa: ARG001  # there is only one
     """Return the text with the blocks that set the variables and put them back."""
     restoring = block(
-        '        for name, old in getattr(self, "kerasenv_old", {}).items():',
+        '        for name, old in getattr(__xonsh__, "kerasenv_old", {}).items():',
         "            if old is None:",
         "                self.env.pop(name, None)",
         "            else:",
         "                self.env[name] = old",
-        "        self.kerasenv_old = {}",
+        "        __xonsh__.kerasenv_old = {}",
     )
     setting = block(
-        "__xonsh__.xontrib.virtualenv.kerasenv_old = {",
+        "__xonsh__.kerasenv_old = {",
         *(f"    {name!r}: __xonsh__.env.get({name!r})," for name in variables),
         "}",
         "__xonsh__.env.update({",
