@@ -283,7 +283,8 @@ class LocalIndex:
 
     def add(self, *packages: Wheel | Sdist) -> None:
         """Offer files; one of the same name is replaced."""
-        self._files |= {package.filename: _File(package, package.build()) for package in packages}
+        # A new dictionary each time, since the server may be reading the old one
+        self._files = self._files | {package.filename: _File(package, package.build()) for package in packages}
 
     def remove(self, pattern: str) -> None:
         """Take files away, as when an author deletes a release."""
@@ -302,9 +303,21 @@ class LocalIndex:
         return [name for name, file in self._files.items() if project in {None, canonicalize_name(file.package.name)}]
 
     @contextmanager
-    def trouble(self, pattern: str, **what: Any) -> Iterator[Trouble]:
-        """Let answers go wrong meanwhile; see Trouble for what can."""
-        trouble = Trouble(pattern=pattern, **what)
+    def trouble(
+        self,
+        pattern: str,
+        *,
+        status: int | None = None,
+        body: bytes | None = None,
+        cut_after: int | None = None,
+        delay: float = 0.0,
+        trickle: float = 0.0,
+        hold: bool = False,
+    ) -> Iterator[Trouble]:
+        """Let answers go wrong meanwhile; see Trouble for what each means."""
+        trouble = Trouble(
+            pattern=pattern, status=status, body=body, cut_after=cut_after, delay=delay, trickle=trickle, hold=hold
+        )
         self._troubles.append(trouble)
         try:
             yield trouble
@@ -323,7 +336,8 @@ class LocalIndex:
         return [path.split("/")[2] for path in self._asked("/files/") if not path.endswith(".metadata")]
 
     def _asked(self, where: str) -> list[str]:
-        return [path for method, path in map(str.split, self.requests) if method == "GET" and path.startswith(where)]
+        paths = [request.removeprefix("GET ") for request in self.requests if request.startswith("GET ")]
+        return [path for path in paths if path.startswith(where)]
 
     def forget(self) -> None:
         """Forget what was asked so far."""

@@ -170,9 +170,8 @@ def test_a_cut_connection(tiny_index: LocalIndex) -> None:
     assert caught.value.partial == TINY.build()[:100]
 
 
-@pytest.mark.parametrize("slowly", [{"delay": 0.01}, {"trickle": 0.01}])
-def test_a_slow_answer_is_a_whole_one(tiny_index: LocalIndex, slowly: dict[str, float]) -> None:
-    with tiny_index.trouble("*.whl", **slowly) as trouble:
+def test_a_slow_answer_is_a_whole_one(tiny_index: LocalIndex) -> None:
+    with tiny_index.trouble("*.whl", delay=0.01, trickle=0.01) as trouble:
         assert get(tiny_index.file_url(TINY.filename)) == TINY.build()
 
     assert trouble.met.is_set()
@@ -332,7 +331,8 @@ def test_it_fails_to_load_with_a_new_h5py_as_the_real_one_does(tmp_path: Path) -
     result, _ = smoke(sys.executable, tmp_path, "tensorflow", *LEGACY[:3], "h5py-3.14.0")
 
     assert result["failed_step"] == "load h5"
-    assert result["error"] == "AttributeError: 'str' object has no attribute 'decode'"
+    # newer Pythons go on with what may have been meant
+    assert result["error"].startswith("AttributeError: 'str' object has no attribute 'decode'")
 
 
 @pytest.mark.parametrize(

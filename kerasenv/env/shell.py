@@ -1,7 +1,7 @@
 """What a shell is to kerasenv: scripts that virtualenv wrote for it, and a way to write variables into them.
 
 Every shell is hooked by the same scheme. A block at the end of its activation script keeps what the variables were,
-sets them, and leaves a restorer behind: a function, an alias or plain data, whatever the shell has. A block in
+sets them, and leaves a restorer behind: a function, a list of commands or plain data, as the shell allows. A block in
 `deactivate` uses the restorer that is there. It may stem from another environment, since virtualenv calls `deactivate`
 when one environment is activated on top of another, so nothing in that block names a variable.
 """
@@ -33,8 +33,7 @@ class Shell(Protocol):
     def quote(self, value: str) -> str:
         """Return a literal that stands for exactly this value.
 
-        No line of it begins with a comment, so that it can't be taken for the end of a block. Raises HookError if the
-        shell has no way to write the value.
+        None of its lines can be taken for the end of a block. Raises HookError if the shell can't write the value.
         """
 
     def hook(self, script: str, text: str, variables: Mapping[str, str]) -> str:

@@ -109,7 +109,9 @@ def show_crashes():
 
 
 def as_text(value):
-    """Return text that can be encoded anywhere, from text or from the bytes that Python 2 calls str."""
+    """Return text that can be encoded anywhere, from text, from the bytes that Python 2 calls str, or from anything."""
+    if not isinstance(value, bytes) and not hasattr(value, "encode"):
+        value = str(value)
     if not isinstance(value, bytes):
         value = value.encode("utf-8", "replace")
     return value.decode("utf-8", "replace")

@@ -21,11 +21,13 @@ HOSTILE = {"NAME": "a\n# <<< kerasenv <<<\n# >>> kerasenv >>>\r\n@REM <<< kerase
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with all scripts of this virtualenv, those for Windows too, where their lines end in CRLF."""
+    """Return a folder with all scripts of this virtualenv, those too that it writes on other systems only."""
     folder = create_bare_environment(Path(sys.executable), tmp_path_factory.mktemp("bare") / "env").bin_dir
-    for script in ("activate.bat", "deactivate.bat"):
-        content = files("virtualenv.activation.batch").joinpath(script).read_bytes()
-        (folder / script).write_bytes(content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    elsewhere = {"batch": ("activate.bat", "deactivate.bat"), "cshell": ("activate.csh", "deactivate.csh")}
+    for package, scripts in elsewhere.items():
+        for script in scripts:
+            content = files(f"virtualenv.activation.{package}").joinpath(script).read_bytes().replace(b"\r\n", b"\n")
+            (folder / script).write_bytes(content.replace(b"\n", b"\r\n") if package == "batch" else content)
     return folder
 
 

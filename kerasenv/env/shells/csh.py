@@ -1,8 +1,8 @@
 """csh and tcsh.
 
-They have no functions, so the restorer is a list of commands for `eval`. Values are read as `$NAME:q` outside of quotes,
-where a newline would end them. Of a shell variable and an environment variable of the same name csh shows only the
-former, so that is the one whose value is kept.
+They have no functions, so the restorer is a list of commands for `eval`. Values are read as `$NAME:q` without quotes,
+which a newline would end. Of a shell variable and an environment variable of the same name csh shows only the former,
+so that is the one whose value is kept.
 """
 
 from __future__ import annotations
