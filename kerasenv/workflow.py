@@ -49,7 +49,7 @@ from kerasenv.smoke.run import SmokeResult, run_smoke
 from kerasenv.venv import create_bare_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kerasenv.engine import Engine
@@ -93,7 +93,6 @@ def create(
     extra: tuple[Requirement, ...] = (),
     lock_path: Path | None = None,
     upgrade: bool = False,
-    on_smoke_step: Callable[[StepResult], None] | None = None,
 ) -> Made:
     """Make a profile's environment; write its lock if there is none yet."""
     with progress.step("Profile") as step:
@@ -113,12 +112,12 @@ def create(
             lock, source = _new_lock(place, wish, engine, variant=variant, from_pins=old is None)
         step.done(f"{place.name}: {_count(lock, interpreter)} packages", source=source)
     if old is not None and lock.digest == old.digest and (present := _present(lock, making, interpreter)):
-        return _proven_again(present, lock, making, interpreter, on_smoke_step)
+        return _proven_again(present, lock, making, interpreter)
     diff = tuple(changes(old.pylock, lock.pylock)) if old is not None and upgrade else ()
-    return _make(lock, making, interpreter, engine, why_engine, old=old, diff=diff, on_smoke_step=on_smoke_step)
+    return _make(lock, making, interpreter, engine, why_engine, old=old, diff=diff)
 
 
-def rebuild(lock_path: Path, making: Making, *, on_smoke_step: Callable[[StepResult], None] | None = None) -> Made:
+def rebuild(lock_path: Path, making: Making) -> Made:
     """Make an environment from a lock alone: nothing is resolved, and what the lock doesn't name isn't installed."""
     with progress.step("Lock") as step:
         lock = read_lock(lock_path)
@@ -130,17 +129,15 @@ def rebuild(lock_path: Path, making: Making, *, on_smoke_step: Callable[[StepRes
     interpreter = _interpreter(requires & _pythons_of_environments(lock), making, who=f"{lock_path.name}")
     _check_machine(lock, interpreter)
     if present := _present(lock, making, interpreter):
-        return _proven_again(present, lock, making, interpreter, on_smoke_step)
+        return _proven_again(present, lock, making, interpreter)
     engine, why_engine = choose_engine(making.engine)
-    return _make(lock, making, interpreter, engine, why_engine, old=lock, diff=(), on_smoke_step=on_smoke_step)
+    return _make(lock, making, interpreter, engine, why_engine, old=lock, diff=())
 
 
-def smoke(
-    folder: Path, *, on_smoke_step: Callable[[StepResult], None] | None = None
-) -> tuple[Environment, SmokeResult]:
+def smoke(folder: Path) -> tuple[Environment, SmokeResult]:
     """Run the smoke test of an environment and keep the result in its receipt."""
     environment = open_environment(folder)
-    result = _run(environment, environment.receipt.variables, on_smoke_step)
+    result = _run(environment, environment.receipt.variables)
     environment = _with_smoke(environment, result)
     write_receipt(folder, environment.receipt)
     return environment, result
@@ -259,12 +256,11 @@ def _proven_again(
     lock: Lock,
     making: Making,
     interpreter: Interpreter,
-    on_smoke_step: Callable[[StepResult], None] | None,
 ) -> Made:
     """Leave an environment as it is that is just what is asked for; prove that it still works."""
     with progress.step("Environment") as step:
         step.done("already there, made from this very lock", source=f"{making.folder}")
-    result = _prove(environment, environment.receipt.variables, on_smoke_step) if making.smoke else None
+    result = _prove(environment, environment.receipt.variables) if making.smoke else None
     if result is not None:
         environment = _with_smoke(environment, result)
         write_receipt(environment.folder, environment.receipt)
@@ -286,7 +282,6 @@ def _make(
     *,
     old: Lock | None,
     diff: tuple[Change, ...],
-    on_smoke_step: Callable[[StepResult], None] | None,
 ) -> Made:
     """Build beside the place, prove it, write the lock, and only then put it in place."""
     if lock.promise is None:
@@ -333,7 +328,7 @@ def _make(
         )
         environment = Environment(folder=built, receipt=receipt)
         # At the place where it was built, where the receipt's variables don't point yet
-        result = _prove(environment, variables_of(promise, built), on_smoke_step) if making.smoke else None
+        result = _prove(environment, variables_of(promise, built)) if making.smoke else None
         if result is not None:
             environment = _with_smoke(environment, result)
         write_receipt(built, environment.receipt)
@@ -371,11 +366,10 @@ def _write_hooks(bare: BareEnvironment, variables: dict[str, str], making: Makin
 def _prove(
     environment: Environment,
     variables: Mapping[str, str],
-    on_smoke_step: Callable[[StepResult], None] | None,
 ) -> SmokeResult:
     """Run the smoke test of an environment, wherever it stands now; raise SmokeError if it fails."""
     with progress.step("Smoke test") as step:
-        result = _run(environment, variables, on_smoke_step)
+        result = _run(environment, variables)
         if not result.passed:
             raise smoke_error(result, environment.receipt.profile)
         step.done("built, trained, saved and loaded a model" if environment.plan.trains else "built and loaded a model")
@@ -385,14 +379,18 @@ def _prove(
 def _run(
     environment: Environment,
     variables: Mapping[str, str],
-    on_smoke_step: Callable[[StepResult], None] | None,
 ) -> SmokeResult:
     return run_smoke(
         environment.python,
         environment.plan,
         environ=for_smoke(os.environ, environment.folder, variables),
-        on_step=on_smoke_step,
+        on_step=_tell,
     )
+
+
+def _tell(step: StepResult) -> None:
+    detail = f" ({step.detail})" if step.detail else ""
+    progress.passing(f"{step.name}: {step.status}{detail}, {step.seconds:.1f} s")
 
 
 def smoke_error(result: SmokeResult, profile: str) -> SmokeError:

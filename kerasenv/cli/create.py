@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kerasenv.cli import options
-from kerasenv.cli.making import outcome_of, show_smoke_step
+from kerasenv.cli.making import outcome_of
 from kerasenv.outcome import Outcome
 from kerasenv.requirements_file import read_requirements, requirement_of
 from kerasenv.workflow import Made, Making
@@ -65,6 +65,5 @@ def create(
         extra=tuple(extra),
         lock_path=lock.expanduser().absolute() if lock else None,
         upgrade=upgrade,
-        on_smoke_step=show_smoke_step,
     )
     return outcome_of(made, folder)

@@ -3,16 +3,8 @@
 import sys
 from pathlib import Path
 
-from kerasenv import progress
 from kerasenv.outcome import Outcome
-from kerasenv.smoke.run import StepResult
 from kerasenv.workflow import Made
-
-
-def show_smoke_step(step: StepResult) -> None:
-    """Tell each step of the smoke test as it happens."""
-    detail = f" ({step.detail})" if step.detail else ""
-    progress.passing(f"{step.name}: {step.status}{detail}, {step.seconds:.1f} s")
 
 
 def outcome_of(made: Made, folder: Path) -> Outcome[Made]:

@@ -7,7 +7,7 @@ import typer
 from packaging.pylock import is_valid_pylock_path
 
 from kerasenv.cli import options
-from kerasenv.cli.making import outcome_of, show_smoke_step
+from kerasenv.cli.making import outcome_of
 from kerasenv.errors import LockError
 from kerasenv.outcome import Outcome
 from kerasenv.workflow import Made, Making
@@ -43,7 +43,6 @@ def rebuild(
             activation_hooks=not no_hooks,
             startup_hook=not no_startup,
         ),
-        on_smoke_step=show_smoke_step,
     )
     return outcome_of(made, folder)
 

@@ -2,7 +2,6 @@
 
 from kerasenv import progress
 from kerasenv.cli import options
-from kerasenv.cli.making import show_smoke_step
 from kerasenv.outcome import Outcome
 from kerasenv.smoke.run import SmokeResult
 from kerasenv.workflow import smoke as prove
@@ -12,7 +11,7 @@ from kerasenv.workflow import smoke_error
 def smoke(folder: options.Folder = options.DEFAULT_FOLDER) -> Outcome[SmokeResult]:
     """Build, compile, train, save and load a model in an environment, to prove that it works."""
     with progress.step("Smoke test") as step:
-        environment, result = prove(options.folder_from(folder), on_smoke_step=show_smoke_step)
+        environment, result = prove(options.folder_from(folder))
         if not result.passed:
             raise smoke_error(result, environment.receipt.profile)
         step.done("passed", source=str(folder))

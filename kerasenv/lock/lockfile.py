@@ -225,6 +225,7 @@ def _promise_of(table: Table) -> Promise:
             trains=smoke.flag("trains", required=True) is True,
             formats=smoke.texts("formats", filled, required=True) or (),
             floatx=settings.floatx,
+            epsilon=settings.epsilon,
             image_data_format=settings.image_data_format,
         ),
     )

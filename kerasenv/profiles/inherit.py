@@ -127,6 +127,7 @@ def _complete(raw: RawProfile, *, lineage: tuple[str, ...]) -> Profile:
         backend=raw.backend,
         trains=raw.backend not in _INFER_ONLY,
         floatx=raw.settings.floatx,
+        epsilon=raw.settings.epsilon,
         image_data_format=raw.settings.image_data_format,
     )
     return Profile(

@@ -18,4 +18,5 @@ class SmokePlan:
     formats: tuple[str, ...] = ("h5", "keras")
     """The file formats a model is saved to and loaded from."""
     floatx: str | None = None
+    epsilon: float | None = None
     image_data_format: str | None = None

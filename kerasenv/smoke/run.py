@@ -141,7 +141,7 @@ class _Listener:
 
 
 def _for_probe(plan: SmokePlan) -> dict[str, object]:
-    settings = {"floatx": plan.floatx, "image_data_format": plan.image_data_format}
+    settings = {"floatx": plan.floatx, "epsilon": plan.epsilon, "image_data_format": plan.image_data_format}
     return {
         "import": plan.import_name,
         "backend": plan.backend,
