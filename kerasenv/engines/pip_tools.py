@@ -83,9 +83,8 @@ class PipToolsEngine:
     name = "pip-tools"
 
     def describe(self) -> str:
-        """Return 'pip-tools 6.4.0 to 7.6.2, by the Python'."""
-        releases = [release.pin(_PIP_TOOLS).version for release in _releases()]
-        return f"pip-tools {releases[0]} to {releases[-1]}, by the Python"
+        """Return a name without a version: that depends on the Python."""
+        return "pip-tools for the target's Python"
 
     def serves(self, interpreter: Interpreter) -> bool:
         """Say whether there is a pip-tools for this Python."""
@@ -396,8 +395,8 @@ def _locked(package: Package) -> Pin:
 
 
 def _tell(line: str) -> None:
-    spoken = line.strip()
-    if spoken.startswith(("Collecting", "Downloading", "Building", "Installing", "Preparing")):
+    spoken = line.strip().partition(" (from ")[0]
+    if spoken.startswith(("Collecting", "Downloading", "Building")):
         progress.passing(spoken)
 
 
