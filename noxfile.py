@@ -52,6 +52,6 @@ def live(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; what it generates must be what is committed."""
     session.install("-e", ".", *_group("docs"))
-    session.run("python", "tools/cli_reference.py", "--check")
+    session.run("python", "tools/reference.py", "--check")
     session.run("sphinx-build", "-W", "-n", "-b", "html", "docs", "docs/_build/html")
     session.run("sphinx-build", "-W", "-n", "-b", "doctest", "docs", "docs/_build/doctest")

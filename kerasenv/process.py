@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import threading
-from collections import deque
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from kerasenv import progress
 from kerasenv.errors import ProgramError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")
+# Up to the last @ before the path, as every program reads it that takes a URL
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _KIND_SECONDS = 5.0
 
 
@@ -58,6 +61,7 @@ def run(
     ends the program kindly, then firmly, and raises ProgramError, as does a program that can't be started.
     """
     words = tuple(str(word) for word in command)
+    progress.detail(redact(f"$ {shlex.join(words)}"))
     try:
         process = subprocess.Popen(
             words,
@@ -72,8 +76,8 @@ def run(
         )
     except OSError as error:
         raise ProgramError(f"{words[0]} could not be started: {error.strerror or error}") from error
-    out: deque[str] = deque()
-    err: deque[str] = deque()
+    out: list[str] = []
+    err: list[str] = []
     readers = [
         # A thread begins with an empty context, where nobody listens to progress
         threading.Thread(target=copy_context().run, args=(_read, process.stdout, out, on_stdout_line), daemon=True),
@@ -83,20 +87,19 @@ def run(
         for reader in readers:
             reader.start()
         if stdin is not None and process.stdin is not None:
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(stdin)
-                process.stdin.close()
         process.wait(timeout)
     except subprocess.TimeoutExpired as error:
         raise ProgramError(f"{words[0]} did not end within {timeout:g} seconds") from error
     finally:
         _stop(process)
         for reader in readers:
-            reader.join()
+            reader.join(_KIND_SECONDS)  # a program that it started and left behind can keep the pipe open
     return Finished(command=words, returncode=process.returncode, stdout="".join(out), stderr="".join(err))
 
 
-def _read(stream: IO[str], into: deque[str], tell: Callable[[str], None] | None) -> None:
+def _read(stream: IO[str], into: list[str], tell: Callable[[str], None] | None) -> None:
     with stream:
         for line in stream:
             into.append(line)
@@ -124,11 +127,16 @@ def hand_over(command: Sequence[str], *, environ: Mapping[str, str]) -> int:
     """
     try:
         if os.name == "posix":
+            for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and that would be inherited
+                if hasattr(signal, name):
+                    signal.signal(getattr(signal, name), signal.SIG_DFL)
             os.execvpe(command[0], list(command), dict(environ))  # noqa: S606  # replacing this process is the point
         # Ctrl-C reaches the child as well; it decides what that means
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            return subprocess.call(list(command), env=dict(environ))
+            # Windows itself would look along the PATH of this process
+            program = shutil.which(command[0], path=environ.get("PATH")) or command[0]
+            return subprocess.call([program, *command[1:]], env=dict(environ))
         finally:
             signal.signal(signal.SIGINT, previous)
     except OSError as error:

@@ -24,8 +24,11 @@ class Listener(Protocol):
     def passing(self, line: str) -> None:
         """Hear what goes on within the present step."""
 
-    def end(self, step: Step, *, failed: bool) -> None:
+    def end(self, step: Step) -> None:
         """Hear that a step is over."""
+
+    def detail(self, line: str) -> None:
+        """Hear what helps to find out why something fails."""
 
     def note(self, text: str) -> None:
         """Hear what a person should know that is no error."""
@@ -40,6 +43,7 @@ class Step:
     source: str = ""
     started: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
+    failed: bool = False
 
     def done(self, result: str, *, source: str = "") -> None:
         """Say what came out and where the decision came from."""
@@ -66,14 +70,15 @@ def step(title: str) -> Iterator[Step]:
     listener = _listener.get()
     if listener is not None:
         listener.begin(current)
-    failed = True
     try:
         yield current
-        failed = False
+    except BaseException:
+        current.failed = True
+        raise
     finally:
         current.seconds = time.perf_counter() - current.started
         if listener is not None:
-            listener.end(current, failed=failed)
+            listener.end(current)
 
 
 def passing(line: str) -> None:
@@ -81,6 +86,13 @@ def passing(line: str) -> None:
     listener = _listener.get()
     if listener is not None:
         listener.passing(line)
+
+
+def detail(line: str) -> None:
+    """Tell what helps to find out why something fails, such as a command that is run."""
+    listener = _listener.get()
+    if listener is not None:
+        listener.detail(line)
 
 
 def note(text: str) -> None:

@@ -109,10 +109,11 @@ def create(
         if old is not None and not upgrade:
             lock, source = _checked(old, wish, variant=variant), str(place)
         else:
+            _check_lock_folder(place)
             lock, source = _new_lock(place, wish, engine, variant=variant, from_pins=old is None)
         step.done(f"{place.name}: {_count(lock, interpreter)} packages", source=source)
-    if old is not None and lock.digest == old.digest and (present := _present(lock, making, interpreter)):
-        return _proven_again(present, lock, making, interpreter)
+    if present := _present(lock, making, interpreter, upgrade=upgrade):
+        return _proven_again(present, lock, making, interpreter, old=old)
     diff = tuple(changes(old.pylock, lock.pylock)) if old is not None and upgrade else ()
     return _make(lock, making, interpreter, engine, why_engine, old=old, diff=diff)
 
@@ -128,8 +129,8 @@ def rebuild(lock_path: Path, making: Making) -> Made:
     requires = lock.pylock.requires_python or SpecifierSet()
     interpreter = _interpreter(requires & _pythons_of_environments(lock), making, who=f"{lock_path.name}")
     _check_machine(lock, interpreter)
-    if present := _present(lock, making, interpreter):
-        return _proven_again(present, lock, making, interpreter)
+    if present := _present(lock, making, interpreter, upgrade=False):
+        return _proven_again(present, lock, making, interpreter, old=lock)
     engine, why_engine = choose_engine(making.engine)
     return _make(lock, making, interpreter, engine, why_engine, old=lock, diff=())
 
@@ -221,16 +222,32 @@ def _count(lock: Lock, interpreter: Interpreter) -> int:
     return sum(package.marker is None or package.marker.evaluate(markers) for package in lock.pylock.packages)
 
 
-def _present(lock: Lock, making: Making, interpreter: Interpreter) -> Environment | None:
-    """Return the environment that is already at the place if it is just what is asked for, None if there is none."""
+def _check_lock_folder(place: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if not place.parent.is_dir():
+        raise LockError(f"There is no folder {place.parent} to write {place.name} into.")
+    if not os.access(place.parent, os.W_OK):
+        raise LockError(
+            f"{place.name} can't be written into {place.parent}: that folder is read-only.",
+            hints=["Name another place for it: --lock FOLDER/pylock.NAME.toml"],
+        )
+
+
+def _present(lock: Lock, making: Making, interpreter: Interpreter, *, upgrade: bool) -> Environment | None:
+    """Return the environment that is already at the place if it is just what is asked for, None if one is to be made.
+
+    Only `--force` replaces another one, and `--upgrade` what was made from this lock as it was before.
+    """
     if making.force or not has_receipt(making.folder):
         return None
     environment = open_environment(making.folder)
     receipt = environment.receipt
+    other_lock = lock.digest != receipt.lock_digest
+    earlier = upgrade and (receipt.profile, receipt.lock_name) == (_profile_of(lock), lock.path.name)
     differing = [
         text
         for differs, text in (
-            (lock.digest != receipt.lock_digest, f"it was made from {receipt.lock_name}, as that file was then"),
+            (other_lock and not earlier, f"it was made from {receipt.lock_name}, as that file was then"),
             (
                 making.python is not None and str(interpreter.version) != receipt.python_version,
                 f"it has CPython {receipt.python_version}, not {interpreter.version}",
@@ -248,7 +265,11 @@ def _present(lock: Lock, making: Making, interpreter: Interpreter) -> Environmen
             looked_at=differing,
             hints=["Replace it: add --force", "Or name another folder for the new one."],
         )
-    return environment
+    return None if other_lock else environment
+
+
+def _profile_of(lock: Lock) -> str | None:
+    return lock.promise.profile if lock.promise else None
 
 
 def _proven_again(
@@ -256,6 +277,8 @@ def _proven_again(
     lock: Lock,
     making: Making,
     interpreter: Interpreter,
+    *,
+    old: Lock | None,
 ) -> Made:
     """Leave an environment as it is that is just what is asked for; prove that it still works."""
     with progress.step("Environment") as step:
@@ -264,10 +287,13 @@ def _proven_again(
     if result is not None:
         environment = _with_smoke(environment, result)
         write_receipt(environment.folder, environment.receipt)
+    is_new = old is None or old.digest != lock.digest
+    if is_new:  # somebody took away the lock, or took it back
+        write_file(lock.path, lock.content)
     return Made(
         environment=environment,
         lock=lock.path,
-        lock_is_new=False,
+        lock_is_new=is_new,
         packages=_count(lock, interpreter),
         smoke=result,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import tomli
+import tomli_w
 from packaging.pylock import Pylock
 
 from kerasenv.env.environment import RECEIPT
@@ -75,7 +76,7 @@ class Project:
         finished = self.run(*args, **options)
         assert finished.returncode == code, finished.stderr
         assert finished.stdout == ""
-        assert "Traceback" not in finished.stderr
+        assert "\nTraceback" not in finished.stderr
         assert "kerasenv itself failed" not in finished.stderr
         head, mark, error = finished.stderr.partition("error: ")
         assert mark, head
@@ -109,6 +110,13 @@ def packages_in(lock: Path) -> dict[str, list[str]]:
     return found
 
 
+def drop_our_table(lock: Path) -> None:
+    """Write a lock anew as another tool does that knows nothing of kerasenv."""
+    table = tomli.loads(lock.read_text("utf-8"))
+    del table["tool"]
+    lock.write_text(tomli_w.dumps(table), "utf-8")
+
+
 def receipt_of(environment: Path) -> dict[str, Any]:
     """Return what an environment says it was made of."""
     receipt: dict[str, Any] = json.loads((environment / RECEIPT).read_text("utf-8"))
@@ -138,7 +146,9 @@ def is_whole(environment: Path) -> bool:
     version = subprocess.run(
         [bin_folder(environment) / "pip", "--version"], capture_output=True, check=True, encoding="utf-8"
     )
-    return bool(receipt_of(environment)["smoke"]["passed"]) and backend_of(environment) == "tensorflow" and bool(version)
+    return (
+        bool(receipt_of(environment)["smoke"]["passed"]) and backend_of(environment) == "tensorflow" and bool(version)
+    )
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:

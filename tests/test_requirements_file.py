@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kerasenv.engine import Pin
-from kerasenv.errors import LockError
-from kerasenv.requirements_file import format_hashed, parse_hashed
+from kerasenv.errors import LockError, UsageError
+from kerasenv.requirements_file import format_hashed, parse_hashed, read_requirements, requirement_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,13 +44,13 @@ def by_name(pin: Pin) -> tuple[str, Version, str]:
     return pin.name, pin.version, pin.marker or ""
 
 
-@settings(deadline=None)  # the first one pays for importing pip
-@given(st.lists(pins, unique_by=by_name))
+@settings(deadline=None, max_examples=50)  # the first one pays for importing pip
+@given(st.lists(pins, unique_by=by_name, max_size=5))
 def test_what_is_written_is_read_again(wanted: list[Pin]) -> None:
     assert parse_hashed(format_hashed(wanted)) == tuple(sorted(wanted, key=by_name))
 
 
-@settings(deadline=None)  # the first one pays for importing pip
+@settings(deadline=None, max_examples=50)  # the first one pays for importing pip
 @given(st.lists(pins, unique_by=lambda pin: pin.name, max_size=4))
 def test_order_does_not_matter(wanted: list[Pin]) -> None:
     assert format_hashed(wanted) == format_hashed(reversed(wanted))
@@ -145,3 +146,95 @@ def test_anything_else_is_an_error_that_shows_the_line(line: str) -> None:
         parse_hashed(f"six==1.0\n{line}\n")
 
     assert repr(line) in caught.value.message
+
+
+# What people write
+
+
+def read(folder: Path, content: str | bytes) -> list[str]:
+    """Return the requirements of a file, beside which lie another one and constraints."""
+    (folder / "more.txt").write_text("pandas>=1\n", "utf-8")
+    (folder / "caps.txt").write_text("numpy<2\n", "utf-8")
+    path = folder / "requirements.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [str(requirement) for requirement in read_requirements(path)]
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ("", []),
+        ("keras\n# comment\n\nnumpy  # another\n", ["keras", "numpy"]),
+        ("keras\r\nnumpy\r\n", ["keras", "numpy"]),
+        ("scikit-learn[alldeps]>=1,<2\n", ["scikit-learn[alldeps]<2,>=1"]),
+        ("pandas ; python_version < '3.12'\n", ['pandas; python_version < "3.12"']),
+        ("keras \\\n    >=3\n", ["keras>=3"]),
+        ("keras\n-r more.txt\n", ["keras", "pandas>=1"]),
+        (f"keras==3.12.0 --hash=sha256:{DIGESTS[0]}\n", ["keras==3.12.0"]),
+        ("\ufeffkeras\n".encode("utf-16-le"), ["keras"]),
+    ],
+    ids=["nothing", "comments", "Windows", "extras", "marker", "continued", "included", "hash", "PowerShell's >"],
+)
+def test_a_projects_requirements(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:
+    assert read(tmp_path, content) == wanted
+
+
+def test_an_index_that_a_requirements_file_names_is_not_asked(tmp_path: Path) -> None:
+    """The one index of a lock is named where people see it: --index-url, or a variable."""
+    options = "--extra-index-url https://me:s3cret@index.example/simple\n--find-links /srv/wheels\n--pre\n"
+
+    assert read(tmp_path, f"{options}keras\n") == ["keras"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("keras\n-e .\n", "a lock can't promise it"),
+        ("https://files.example/keras-3.12.0-py3-none-any.whl\n", "a lock can't promise it"),
+        ("keras @ git+https://git.example/keras\n", "a lock can't promise it"),
+        ("-c caps.txt\nkeras\n", "write numpy<2 as a requirement"),
+        ("-r nowhere.txt\n", "can't be read as a requirements file"),
+        ("-r requirements.txt\n", "can't be read as a requirements file"),
+        ("keras ==\n", "can't be read as a requirements file"),
+        ("[project]\n", "can't be read as a requirements file"),
+        ("keras\0\n", "can't be read as a requirements file"),
+    ],
+)
+def test_what_no_lock_can_hold_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)) as caught:
+        read(tmp_path, content)
+
+    assert "requirements.txt" in caught.value.message
+
+
+def test_a_password_in_a_requirement_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, "keras @ https://me:s3cret@files.example/keras-3.12.0-py3-none-any.whl\n")
+
+    assert "s3cret" not in "\n".join([caught.value.message, *caught.value.looked_at, *caught.value.hints])
+
+
+def test_a_requirements_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no"):
+        read_requirements(tmp_path / "requirements.txt")
+
+
+def test_a_requirement_of_the_command_line() -> None:
+    assert str(requirement_of("pandas[excel]>=1,<2 ; python_version < '3.12'", source="--with")) == (
+        'pandas[excel]<2,>=1; python_version < "3.12"'
+    )
+
+
+@pytest.mark.parametrize("text", ["", "keras ==", "-e .", "keras; python", "./keras", "keras, numpy"])
+def test_what_is_no_requirement(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--with .* is no requirement") as caught:
+        requirement_of(text, source="--with")
+
+    assert "Write it as pip does" in caught.value.hints[0]
+
+
+def test_a_requirement_with_an_address() -> None:
+    with pytest.raises(UsageError, match="names a URL") as caught:
+        requirement_of("keras @ https://files.example/keras-3.12.0-py3-none-any.whl", source="--with")
+
+    assert "keras==" in caught.value.hints[0]

@@ -1,5 +1,6 @@
 """The command line: the verbs, and the one place where errors become text, JSON and exit codes."""
 
+import io
 import os
 import signal
 import sys
@@ -21,7 +22,6 @@ from kerasenv.report.progress import make_console
 app = typer.Typer(
     name="kerasenv",
     help="Working Keras environments of every era: profile, lock, environment, proof.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -57,11 +57,23 @@ def _top(
 _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 
 
+class _Signalled(BaseException):
+    """Somebody wants this process to end; no `except Exception` on the way out may think otherwise."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def run() -> NoReturn:
     """Run the command line and leave with its exit code."""
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        # Who started it under nohup wants it to go on
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _leave)
+    # A path or a summary can hold what the locale's encoding can't
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
@@ -74,20 +86,20 @@ def run() -> NoReturn:
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     # As an exception, so that everything half-made is cleared away on the way out
-    sys.exit(128 + number)
+    raise _Signalled(number)
 
 
 def main(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
-    before, behind = _split(arguments)
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    before, behind = _split(arguments) if command == "run" else (arguments, [])
     current = Face(json="--json" in before, words=behind)
     token = face.current.set(current)
-    command = next((word for word in before if not word.startswith("-")), "")
     try:
-        outcome = typer.main.get_command(app).main(before, prog_name="kerasenv", standalone_mode=False)
+        outcome = typer.main.get_command(app).main(before or ["--help"], prog_name="kerasenv", standalone_mode=False)
     except BrokenPipeError:
         raise
-    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
+    except (KeyboardInterrupt, _Signalled, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
         return _fail(current, command, _told(error))
     else:
         # typer hands over the exit code of --help, --version and typer.Exit
@@ -108,6 +120,8 @@ def _succeed(current: Face, command: str, outcome: Outcome[Any]) -> int:
     elif current.verbosity >= 0:
         text.print_outcome(make_console(stderr=False), outcome)
     sys.stdout.flush()
+    if outcome.error is not None and not current.json:
+        text.print_error(make_console(stderr=True), outcome.error)
     return outcome.exit_code
 
 
@@ -127,6 +141,11 @@ def _told(error: BaseException) -> KerasenvError:
             return error
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted("Interrupted: what was there before is still there.")
+        case _Signalled():
+            name = signal.Signals(error.number).name
+            ended = Interrupted(f"Ended by {name}: what was there before is still there.")
+            ended.exit_code = 128 + error.number
+            return ended
         case _ClickError():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "kerasenv"

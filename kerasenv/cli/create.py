@@ -63,7 +63,7 @@ def create(
         ),
         variant=variant,
         extra=tuple(extra),
-        lock_path=lock.expanduser().absolute() if lock else None,
+        lock_path=options.file_from(lock) if lock else None,
         upgrade=upgrade,
     )
     return outcome_of(made, folder)

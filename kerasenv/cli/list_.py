@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasenv import progress
 from kerasenv.outcome import Outcome
 from kerasenv.profiles.evidence import evidence_of
 from kerasenv.profiles.search import list_profiles
@@ -37,7 +38,8 @@ def list_() -> Outcome[list[Row]]:
     text = [
         "  ".join(cell.ljust(width) for cell, width in zip(_cells(row), widths, strict=True)).rstrip() for row in rows
     ]
-    text += [line for error in listing.errors for line in ("", f"left out: {error.message}")]
+    for error in listing.errors:
+        progress.note(f"left out: {error.message}")
     return Outcome(data=rows, text=tuple(text), next_steps=("more of one:  kerasenv show PROFILE",) if rows else ())
 
 

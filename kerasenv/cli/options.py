@@ -66,5 +66,14 @@ def engine_from(name: str | None) -> str | None:
 
 
 def folder_from(folder: Path) -> Path:
-    """Return an environment's folder as an absolute path, links followed."""
-    return folder.expanduser().resolve()
+    """Return an environment's folder as an absolute path, links followed as far as they lead."""
+    # Path.resolve raises before 3.13 for a link to itself, which is for the one to tell who finds it there
+    return Path(os.path.realpath(file_from(folder)))
+
+
+def file_from(path: Path) -> Path:
+    """Return a file's path as an absolute one, with ~ for a home; links stay."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(f"{path}: there is no such user.") from error

@@ -31,7 +31,7 @@ def rebuild(
 ) -> Outcome[Made]:
     """Make the environment of a committed lock: nothing is resolved, every file is verified."""
     made = make(
-        lockfile.expanduser().absolute() if lockfile else _the_one_lock(Path.cwd()),
+        options.file_from(lockfile) if lockfile else _the_one_lock(Path.cwd()),
         Making(
             folder=options.folder_from(folder),
             cwd=Path.cwd(),

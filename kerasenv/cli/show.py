@@ -41,7 +41,8 @@ def show(profile: options.ProfileName, variant: options.VariantName = None) -> O
     found = find_profile(profile, cwd=Path.cwd())
     found = variant_of(found, variant) if variant else found
     shown = _shown(found, variant)
-    return Outcome(data=shown, text=tuple(_lines(shown)), next_steps=(f"make it:  kerasenv create {profile}",))
+    words = f"{profile} --variant {variant}" if variant else profile
+    return Outcome(data=shown, text=tuple(_lines(shown)), next_steps=(f"make it:  kerasenv create {words}",))
 
 
 def _shown(profile: Profile, variant: str | None) -> Shown:

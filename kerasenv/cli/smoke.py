@@ -12,9 +12,12 @@ def smoke(folder: options.Folder = options.DEFAULT_FOLDER) -> Outcome[SmokeResul
     """Build, compile, train, save and load a model in an environment, to prove that it works."""
     with progress.step("Smoke test") as step:
         environment, result = prove(options.folder_from(folder))
-        if not result.passed:
-            raise smoke_error(result, environment.receipt.profile)
-        step.done("passed", source=str(folder))
+        step.failed = not result.passed
+        step.done("passed" if result.passed else "failed", source=str(folder))
     text = [f"{one.name:<12} {one.status:<8} {one.seconds:6.2f} s  {one.detail or ''}".rstrip() for one in result.steps]
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items() if version)
-    return Outcome(data=result, text=(*text, versions))
+    return Outcome(
+        data=result,
+        text=(*text, versions) if versions else tuple(text),
+        error=None if result.passed else smoke_error(result, environment.receipt.profile),
+    )

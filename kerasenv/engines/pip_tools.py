@@ -10,7 +10,7 @@ import re
 import shlex
 import tempfile
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +22,7 @@ from packaging.version import Version
 from kerasenv import process, progress
 from kerasenv.engine import File, Pin, Resolution, ResolvedPackage
 from kerasenv.engines.tools import tool_environment
-from kerasenv.errors import InstallError, ResolveError
+from kerasenv.errors import InstallError, InterpreterError, ResolveError
 from kerasenv.folders import cache_folder
 from kerasenv.index import SimpleIndex
 from kerasenv.requirements_file import format_hashed, parse_hashed
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _LOCKS = Path(__file__).with_name("tool_locks")
 _PIP = canonicalize_name("pip")
 _PIP_TOOLS = canonicalize_name("pip-tools")
-# Compiled files would remember the folder that an environment is built in before it is moved to its place
+# Python compiles what it imports; all of TensorFlow takes as long to compile as to install, and uv doesn't either
 _INSTALL_OPTIONS = ("--no-deps", "--require-hashes", "--no-compile")
 _NO_CHOICE = ("ResolutionImpossible", "Could not find a version", "incompatible versions")
 _CONFLICT = "The conflict is caused by"
@@ -131,7 +131,7 @@ def _releases() -> list[_Release]:
 def _release_for(interpreter: Interpreter) -> _Release:
     serving = [release for release in _releases() if release.first_python <= interpreter.version]
     if not serving:
-        raise ResolveError(
+        raise InterpreterError(
             f"There is no pip-tools here for CPython {interpreter.minor}.",
             looked_at=[f"oldest Python that it is kept for: {_releases()[0].first_python}"],
         )
@@ -201,7 +201,8 @@ def _compile(request: ResolveRequest) -> tuple[Pin, ...]:
         if answer.returncode:
             raise _resolve_error(answer, index=request.index)
         written = (folder / "requirements.txt").read_text(encoding="utf-8")
-    return parse_hashed(written)
+    # It wrote down what holds here, with markers of the requirements that are of no more use
+    return tuple(replace(pin, marker=None) for pin in parse_hashed(written))
 
 
 def _compile_options(pip_tools: Version) -> list[str]:
@@ -218,7 +219,7 @@ def _write_inputs(request: ResolveRequest, folder: Path) -> Path | None:
     """Write what pip-compile reads, and return the constraints for builds if there are any."""
     _write_lines(folder / "constraints.txt", request.constraints)
     _write_lines(folder / "requirements.in", ["-c constraints.txt", *request.requirements])
-    here = [pin for pin in request.pins if _holds(pin.marker, request.interpreter)]
+    here = [replace(pin, marker=None, hashes=frozenset()) for pin in request.pins if _holds(pin, request.interpreter)]
     if here:
         # pip-compile stays with the versions of an existing output file as long as they fit
         (folder / "requirements.txt").write_text(format_hashed(here), encoding="utf-8")
@@ -236,27 +237,28 @@ def _write_lines(target: Path, lines: Sequence[Requirement | str]) -> None:
     target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _holds(marker: str | None, interpreter: Interpreter) -> bool:
-    return marker is None or Marker(marker).evaluate({**interpreter.markers, "extra": ""})
+def _holds(pin: Pin, interpreter: Interpreter) -> bool:
+    return pin.marker is None or Marker(pin.marker).evaluate({**interpreter.markers, "extra": ""})
 
 
 def _resolved(pin: Pin, files: Sequence[IndexFile], *, index: Index) -> ResolvedPackage:
     """Return what the index has of a version; only files that the pin's hashes know, if it has any."""
     of_version = [file for file in files if file.version == pin.version]
     chosen = [
-        File(name=file.name, url=file.url, sha256=file.sha256, size=file.size, upload_time=file.upload_time)
+        File(
+            name=file.name,
+            url=file.url,
+            sha256=file.sha256,
+            size=file.size,
+            # Whole seconds, as uv writes them: the same files make the same lock
+            upload_time=file.upload_time and file.upload_time.replace(microsecond=0),
+        )
         for file in of_version
         if file.sha256 and (not pin.hashes or file.sha256 in pin.hashes)
     ]
     if not chosen:
         raise _nothing_left(pin, of_version, index=index)
-    return ResolvedPackage(
-        name=pin.name,
-        version=pin.version,
-        marker=pin.marker,
-        requires_python=next((file.requires_python for file in of_version if file.requires_python), None),
-        files=tuple(chosen),
-    )
+    return ResolvedPackage(name=pin.name, version=pin.version, marker=pin.marker, files=tuple(chosen))
 
 
 def _nothing_left(pin: Pin, files: Sequence[IndexFile], *, index: Index) -> ResolveError:

@@ -86,6 +86,6 @@ def _make(place: Path, requirements: str, *, interpreter: Interpreter, index: In
 
 
 def _clear_away(*folders: Path) -> None:
+    """Remove what is there, as far as it goes: a process that was killed may have a child that still writes."""
     for folder in folders:
-        if folder.exists():
-            shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -102,5 +102,11 @@ def open_environment(folder: Path) -> Environment:
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:
-    """Write the receipt that makes a folder one of kerasenv's."""
-    (folder / RECEIPT).write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")
+    """Write the receipt that makes a folder one of kerasenv's, whole or not at all."""
+    temporary = folder / f".{RECEIPT}.tmp"
+    try:
+        temporary.write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")
+        temporary.replace(folder / RECEIPT)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

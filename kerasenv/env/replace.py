@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -29,7 +30,7 @@ from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -41,7 +42,7 @@ def check_place(target: Path) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir():
-        raise EnvironmentFolderError(f"{target} is a file, so no environment can be made there.")
+        raise EnvironmentFolderError(f"{target} is no folder, so no environment can be made there.")
     if any(target.iterdir()) and not has_receipt(target):
         raise EnvironmentFolderError(
             f"{target} is already there, and kerasenv didn't make it: it is left as it is.",
@@ -78,7 +79,11 @@ def remove_folder(target: Path) -> None:
 
 def clear_leftovers(target: Path) -> None:
     """Finish what a killed process began: give back what it had set aside, and remove the rest."""
-    for work in sorted(target.parent.glob(f"{_escaped(_prefix(target))}*")):
+    if not target.parent.is_dir():
+        return
+    # Its end tells the work folder of `env` from that of `env-2`
+    ours = re.compile(re.escape(_prefix(target)) + "[a-z0-9_]{8}")
+    for work in sorted(path for path in target.parent.iterdir() if ours.fullmatch(path.name)):
         set_aside = work / "old"
         if set_aside.is_dir() and not os.path.lexists(target):
             set_aside.rename(target)
@@ -87,10 +92,6 @@ def clear_leftovers(target: Path) -> None:
 
 def _prefix(target: Path) -> str:
     return f"{WORK_PREFIX}{target.name}-"
-
-
-def _escaped(pattern: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in pattern)
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -160,15 +161,19 @@ def _exchange(one: Path, other: Path) -> bool:
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all in it, read-only files too; what another program holds on to stays."""
     if sys.version_info >= (3, 12):
-        shutil.rmtree(folder, onexc=_make_writable)
+        shutil.rmtree(folder, onexc=lambda _function, path, _error: _insist(Path(path), folder))
     else:
-        shutil.rmtree(folder, onerror=lambda function, path, info: _make_writable(function, path, info[1]))
+        shutil.rmtree(folder, onerror=lambda _function, path, _info: _insist(Path(path), folder))
 
 
-def _make_writable(function: Callable[[str], object], path: str, error: BaseException) -> None:
-    if isinstance(error, FileNotFoundError):
-        return
+def _insist(path: Path, root: Path) -> None:
+    """Remove what could not be removed, after making it writable; never touch what is above `root` or behind a link."""
     with suppress(OSError):
-        Path(path).parent.chmod(stat.S_IRWXU)
-        Path(path).chmod(stat.S_IRWXU)
-        function(path)
+        if path != root:
+            path.parent.chmod(stat.S_IRWXU)
+        if not path.is_symlink():
+            path.chmod(stat.S_IRWXU)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()

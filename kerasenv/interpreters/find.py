@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FINDERS = (running, path, pyenv, uv)
 _NAMED_VERSION = re.compile(r"(?:c?python)?(\d+(?:\.\d+){0,2})(?:\.exe)?", re.IGNORECASE)
 _PROBE_SECONDS = 60
+_LEAVE_OUT = "Leave --python out, and kerasenv looks for one that fits."
+# Newest first, then those to come, the next one first
+_MINORS = (*(f"3.{minor}" for minor in range(14, 5, -1)), "2.7", *(f"3.{minor}" for minor in range(15, 30)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,18 +73,18 @@ def inspect(executable: Path, *, source: str) -> Interpreter:
         raise InterpreterError(f"{executable} can't be used: {error.message}") from error
     try:
         facts = json.loads(answer.stdout)
-    except ValueError:
+        return Interpreter(
+            path=executable,
+            version=Version(facts["version"]),
+            implementation=facts["implementation"],
+            bits=facts["bits"],
+            markers=facts["markers"],
+            source=source,
+        )
+    except (ValueError, KeyError, TypeError):
         raise InterpreterError(
             f"{executable} can't be used: it did not answer as a Python does.", looked_at=answer.last_lines(3)
         ) from None
-    return Interpreter(
-        path=executable,
-        version=Version(facts["version"]),
-        implementation=facts["implementation"],
-        bits=facts["bits"],
-        markers=facts["markers"],
-        source=source,
-    )
 
 
 def _first(wanted: SpecifierSet, *, requires: SpecifierSet, who: str, request: str | None = None) -> Interpreter:
@@ -92,7 +95,17 @@ def _first(wanted: SpecifierSet, *, requires: SpecifierSet, who: str, request: s
             return _checked(candidate, source=source, requires=both, who=who)
         except InterpreterError as error:
             refused.append(_Refused(path=candidate, why=error.message))
-    raise _none_fits(requires=requires, who=who, request=request, refused=refused)
+    if request is None:
+        raise _none_fits(requires, who=who, asked="", refused=refused, obtainable=requires)
+    for one in find_all(wanted):
+        if not requires.contains(one.version, prereleases=True):
+            raise InterpreterError(
+                f"--python {request} is CPython {one.version}; {who} needs {_spoken(requires)}.",
+                looked_at=[f"{one.version} ({one.source}): {one.path}"],
+                hints=[_LEAVE_OUT],
+            )
+    asked = f" and --python asks for {request}"
+    raise _none_fits(requires, who=who, asked=asked, refused=refused, obtainable=both)
 
 
 def _candidates(wanted: SpecifierSet) -> Iterator[tuple[Path, str]]:
@@ -110,7 +123,7 @@ def _checked(executable: Path, *, source: str, requires: SpecifierSet, who: str)
     if not requires.contains(interpreter.version, prereleases=True):
         raise InterpreterError(
             f"{executable} is CPython {interpreter.version}; {who} needs {_spoken(requires)}.",
-            hints=["Leave --python out, and kerasenv looks for one that fits."] if source == "--python" else [],
+            hints=[_LEAVE_OUT] if source == "--python" else [],
         )
     if interpreter.bits != 64:  # noqa: PLR2004
         raise InterpreterError(f"{executable} is a {interpreter.bits}-bit Python; {who} needs one of 64 bits.")
@@ -149,24 +162,34 @@ def _as_specifier(request: str) -> SpecifierSet:
         ) from None
 
 
-def _none_fits(*, requires: SpecifierSet, who: str, request: str | None, refused: list[_Refused]) -> InterpreterError:
+def _none_fits(
+    requires: SpecifierSet, *, who: str, asked: str, refused: list[_Refused], obtainable: SpecifierSet
+) -> InterpreterError:
     present = sorted({(one.version, one.source, str(one.path)) for one in find_all(SpecifierSet())}, reverse=True)
     looked_at = [f"{version} ({source}): {place}" for version, source, place in present]
     looked_at += [f"{one.path}: {one.why}" for one in refused]
-    asked = f" and --python asks for {request}" if request else ""
     return InterpreterError(
         f"{who} needs {_spoken(requires)}{asked}; no such Python was found on this machine.",
         looked_at=looked_at or ["no other Python at all"],
-        hints=_ways_to_get_one(requires, request=request),
+        hints=_ways_to_get_one(_worth_having(obtainable) or _worth_having(requires)),
     )
 
 
-def _ways_to_get_one(requires: SpecifierSet, *, request: str | None) -> list[str]:
-    minors = [f"3.{minor}" for minor in range(30, 5, -1) if requires.contains(f"3.{minor}.99")] or ["2.7"]
-    minor = next((one for one in minors if request and request.endswith(one)), minors[0])
-    ways = [f"pyenv install {minor}    (compiles it, minutes)", f"conda create -n py{minor} python={minor}"]
-    if Version(minor) >= Version("3.8"):
-        ways.insert(0, f"uv python install {minor}")
+def _worth_having(wanted: SpecifierSet) -> str | None:
+    """Return the newest minor version that fits, with a patch if only some fit; None if there is no such Python."""
+    for minor in _MINORS:
+        patch = next((patch for patch in range(99, -1, -1) if wanted.contains(f"{minor}.{patch}")), None)
+        if patch is not None:
+            return minor if patch == 99 else f"{minor}.{patch}"  # noqa: PLR2004
+    return None
+
+
+def _ways_to_get_one(version: str | None) -> list[str]:
+    if version is None:
+        return []
+    ways = [f"pyenv install {version}    (compiles it, minutes)", f"conda create -n py{version} python={version}"]
+    if Version(version) >= Version("3.8"):
+        ways.insert(0, f"uv python install {version}")
     return [*ways, "Then run the same command again, with --python PATH if it is in an unusual place."]
 
 

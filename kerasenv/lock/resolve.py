@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from kerasenv import progress
 from kerasenv.engine import Index, ResolveRequest
 from kerasenv.errors import ResolveError
 from kerasenv.index import public_address
@@ -184,6 +185,9 @@ def _package(
         )
     marker = marker_for(where, cells)
     sdist = sdists[0] if sdists and unserved else None
+    if unserved and sdist is None:
+        what = f"{package.name} {package.version}"
+        progress.note(f"The index has no file of {what} for {_told(unserved)}: there, this lock can't be installed.")
     return Package(
         name=package.name,
         version=package.version,
@@ -211,6 +215,13 @@ def _package(
         if sdist
         else None,
     )
+
+
+def _told(cells: Sequence[Cell]) -> str:
+    pythons: dict[str, list[str]] = defaultdict(list)
+    for cell in cells:
+        pythons[cell.platform.title].append(cell.python)
+    return "; ".join(f"{title} (Python {', '.join(here)})" for title, here in pythons.items())
 
 
 def _with_reasons(error: ResolveError, profile: Profile) -> ResolveError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, is_dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import kerasenv
@@ -18,23 +17,17 @@ FORMAT = 1
 
 def outcome_as_json(command: str, outcome: Outcome[Any], notes: list[str]) -> str:
     """Return the envelope of a result."""
-    status = "failed" if outcome.exit_code else "ok"
-    return _envelope(command, status, outcome.exit_code, data=outcome.data, error=None, notes=notes)
+    status = "failed" if outcome.error is not None else "ok"
+    return _envelope(command, status, outcome.exit_code, data=outcome.data, error=outcome.error, notes=notes)
 
 
 def error_as_json(command: str, error: KerasenvError, notes: list[str]) -> str:
     """Return the envelope of an error."""
-    table: dict[str, object] = {
-        "kind": type(error).__name__,
-        "message": error.message,
-        "looked_at": list(error.looked_at),
-        "hints": list(error.hints),
-    }
-    return _envelope(command, "error", error.exit_code, data=None, error=table, notes=notes)
+    return _envelope(command, "error", error.exit_code, data=None, error=error, notes=notes)
 
 
 def _envelope(
-    command: str, status: str, exit_code: int, *, data: object, error: dict[str, object] | None, notes: list[str]
+    command: str, status: str, exit_code: int, *, data: object, error: KerasenvError | None, notes: list[str]
 ) -> str:
     envelope = {
         "format": FORMAT,
@@ -43,17 +36,22 @@ def _envelope(
         "status": status,
         "exit_code": exit_code,
         "data": data,
-        "error": error,
+        "error": _table_of(error) if error is not None else None,
         "notes": notes,
     }
     return json.dumps(envelope, default=_plain, indent=2)
 
 
+def _table_of(error: KerasenvError) -> dict[str, object]:
+    return {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "looked_at": error.looked_at,
+        "hints": error.hints,
+    }
+
+
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, (set, frozenset, tuple)):
-        return sorted(value) if isinstance(value, (set, frozenset)) else list(value)
-    return str(value)
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

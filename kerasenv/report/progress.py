@@ -46,13 +46,13 @@ class TerminalProgress:
             self._status.start()
 
     def passing(self, line: str) -> None:
-        """Show what goes on within the step."""
-        if self._status is not None:
+        """Show what goes on within the step: on a terminal for the moment, unless more is to be said."""
+        if self._status is not None and self._verbosity == 0:
             self._status.update(Text(f"{self._title:<{_TITLE_WIDTH}} {line}"))
-        elif self._verbosity >= 0 and not self._console.is_terminal:
+        elif self._verbosity >= 0:
             self._console.print(Text(f"  {line}"))
 
-    def end(self, step: Step, *, failed: bool) -> None:
+    def end(self, step: Step) -> None:
         """Show what came out."""
         if self._status is not None:
             self._status.stop()
@@ -60,13 +60,18 @@ class TerminalProgress:
         if self._verbosity < 0:
             return
         line = Text()
-        line.append("✗ " if failed else "✓ ", style="bold red" if failed else "bold green")
+        line.append("✗ " if step.failed else "✓ ", style="bold red" if step.failed else "bold green")
         line.append(f"{step.title:<{_TITLE_WIDTH}} ", style="bold")
         line.append(step.result)
         line.append(f"  {step.seconds:.1f} s", style="dim")
         if step.source:
             line.append(f"  [{step.source}]", style="dim")
         self._console.print(line)
+
+    def detail(self, line: str) -> None:
+        """Show what helps to find out why something fails."""
+        if self._verbosity > 0:
+            self._console.print(Text(f"  {line}", style="dim"))
 
     def note(self, text: str) -> None:
         """Show something a person should know that is no error."""

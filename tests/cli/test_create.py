@@ -22,6 +22,7 @@ from tests.project import (
     BROKEN_KERAS,
     Project,
     backend_of,
+    drop_our_table,
     is_whole,
     packages_in,
     packages_of,
@@ -32,6 +33,8 @@ from tests.project import (
 from tests.standard_index import standard_index, write_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import FindPython
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -48,13 +51,18 @@ NEWER_KERAS = Wheel(
     name="keras",
     version="3.16.0",
     requires=("h5py", "numpy"),
-    files={"keras/__init__.py": "from keras._version import __version__", "keras/_version.py": "__version__ = '3.16.0'"},
+    files={
+        "keras/__init__.py": "from keras._version import __version__",
+        "keras/_version.py": "__version__ = '3.16.0'",
+    },
 )
 
 
 class TestFresh:
-    def test_one_command_gives_a_working_environment_and_a_lock(self, project: Project, home: Path) -> None:
-        done = project.done("create", "tiny")
+    def test_one_command_gives_a_working_environment_and_a_lock(
+        self, first_create: tuple[Project, subprocess.CompletedProcess[str]]
+    ) -> None:
+        project, done = first_create
 
         assert is_whole(project.environment)
         assert packages_of(project.environment) == INSTALLED
@@ -64,11 +72,13 @@ class TestFresh:
         for next_step in ("bin/activate", "kerasenv run .venv -- python", "commit     pylock.tiny.toml"):
             assert next_step in done.stdout
         lock = project.lock.read_text("utf-8")
-        for of_this_machine in (str(project.folder), str(home), sys.prefix, os.environ["PATH"]):
+        for of_this_machine in (str(project.folder), sys.prefix, os.environ["PATH"]):
             assert of_this_machine not in lock
 
-    def test_each_step_says_what_came_out_and_where_from(self, project: Project) -> None:
-        done = project.done("create", "tiny")
+    def test_each_step_says_what_came_out_and_where_from(
+        self, first_create: tuple[Project, subprocess.CompletedProcess[str]]
+    ) -> None:
+        _, done = first_create
 
         steps = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓ ")]
         assert steps == ["Profile", "Python", "Lock", "Environment", "Packages", "Hooks", "Smoke"]
@@ -78,15 +88,14 @@ class TestFresh:
         assert re.search(r"\[uv [\d.]+ \(default\)\]", done.stderr)
         assert "  train: passed (loss " in done.stderr
 
-    def test_the_receipt_says_what_it_was_made_of(self, project: Project) -> None:
-        project.done("create", "tiny", "--python", sys.executable)
+    def test_the_receipt_says_what_it_was_made_of(self, made: Project) -> None:
+        receipt = receipt_of(made.environment)
 
-        receipt = receipt_of(project.environment)
         assert receipt["profile"] == "tiny"
         assert receipt["lock_name"] == "pylock.tiny.toml"
         assert receipt["python_version"].startswith(MINOR)
         assert receipt["backend"] == "tensorflow"
-        assert receipt["variables"]["KERAS_HOME"] == str(project.environment / "keras")
+        assert receipt["variables"]["KERAS_HOME"] == str(made.environment / "keras")
         assert receipt["smoke"]["passed"]
         assert [step["status"] for step in receipt["smoke"]["steps"]] == ["passed"] * 10
 
@@ -124,15 +133,6 @@ class TestFresh:
 
         assert receipt_of(project.environment)["profile"] == "mine"
         assert (project.folder / "pylock.mine.toml").is_file()
-
-    def test_downloads_stay_shared_and_settings_do_not(self, project: Project, home: Path) -> None:
-        project.done("create", "tiny", "--no-smoke")
-
-        keras_home = project.environment / "keras"
-        assert (keras_home / "models").resolve() == home / ".keras" / "models"
-        assert (keras_home / "datasets").resolve() == home / ".keras" / "datasets"
-        assert json.loads((keras_home / "keras.json").read_text())["backend"] == "tensorflow"
-        assert not (home / ".keras" / "keras.json").exists()
 
 
 class TestAgain:
@@ -178,25 +178,20 @@ class TestAgain:
         ("options", "why"),
         [
             (["--no-hooks"], "its hooks are not those that are asked for"),
+            (["--no-startup"], "its hooks are not those that are asked for"),
             (["--with", "jax", "--upgrade", "--lock", "pylock.other.toml"], "it was made from pylock.tiny.toml"),
         ],
-        ids=["hooks", "lock"],
+        ids=["hooks", "startup", "lock"],
     )
-    def test_another_one_is_only_replaced_by_force(self, project: Project, options: list[str], why: str) -> None:
-        project.done("create", "tiny", "--no-smoke")
-        (project.environment / "mine.txt").touch()
-        before = snapshot(project.folder)
+    def test_another_one_is_only_replaced_by_force(self, made: Project, options: list[str], why: str) -> None:
+        before = snapshot(made.folder)
 
-        error = project.refused("create", "tiny", "--no-smoke", *options)
+        error = made.refused("create", "tiny", *options)
 
         assert "already holds another environment (tiny, made " in error
         assert why in error
         assert "add --force" in error
-        assert snapshot(project.folder) == before
-
-        project.done("create", "tiny", "--no-smoke", "--force", *options)
-
-        assert not (project.environment / "mine.txt").exists()
+        assert snapshot(made.folder) == before
 
     def test_another_profiles_environment_is_only_replaced_by_force(self, project: Project) -> None:
         """Nor does a lock appear whose environment isn't there."""
@@ -213,11 +208,10 @@ class TestAgain:
 
         assert backend_of(project.environment) == "tensorflow"
 
-    def test_another_python_is_only_taken_by_force(self, project: Project, python: FindPython) -> None:
+    def test_another_python_is_only_taken_by_force(self, made: Project, python: FindPython) -> None:
         other = python("3.12" if MINOR != "3.12" else "3.11")
-        project.done("create", "tiny", "--no-smoke")
 
-        error = project.refused("create", "tiny", "--no-smoke", "--python", other)
+        error = made.refused("create", "tiny", "--python", other)
 
         assert f"it has CPython {sys.version.split()[0]}, not " in error
 
@@ -264,7 +258,7 @@ class TestPlace:
 
         error = project.refused("create", "tiny", "--force")
 
-        assert "is a file" in error
+        assert "is no folder" in error
         assert project.environment.read_text() == "mine"
         assert not project.lock.exists()
 
@@ -288,9 +282,7 @@ class TestPlace:
         "name",
         [
             "not/yet/there",
-            "it's my \"project\" $HOME `id`/the env; \N{CJK UNIFIED IDEOGRAPH-6F22} é",
-            "a/.kerasenv-b-12345678/env",
-            "%PATH% 100%/[a-z]*? & (b) {c}",
+            'it\'s my "project" $HOME `id` %PATH%/the env; [a-z]*? {c} \N{CJK UNIFIED IDEOGRAPH-6F22} é',
         ],
     )
     @pytest.mark.skipif(sys.platform == "win32", reason="no such names on Windows")
@@ -304,7 +296,7 @@ class TestPlace:
         assert [path.name for path in place.parent.iterdir()] == [place.name]
         show = 'import os; print("\\n".join(os.environ[name] for name in ("VIRTUAL_ENV", "KERAS_HOME")))'
         activated = subprocess.run(
-            ["bash", "-c", f'. "$1"; python -c \'{show}\'; command -v pip', "bash", place / "bin" / "activate"],
+            ["bash", "-c", f". \"$1\"; python -c '{show}'; command -v pip", "bash", place / "bin" / "activate"],
             capture_output=True,
             check=True,
             encoding="utf-8",
@@ -321,10 +313,8 @@ class TestPlace:
         project.environment.symlink_to(real)
 
         project.done("create", "tiny")
-        project.done("create", "tiny", "--force")
 
         assert project.environment.is_symlink()
-        assert is_whole(real)
         assert is_whole(project.environment)
         assert [path.name for path in real.parent.iterdir()] == ["env"]
 
@@ -390,8 +380,8 @@ class TestLock:
         assert index.requests == []
         assert not project.environment.exists()
 
-    def test_upgrade_shows_what_changes(self, tmp_path: Path, own_index: LocalIndex) -> None:
-        project = Project.make(tmp_path / "project")
+    def test_upgrade_shows_what_changes(self, own_project: Project, own_index: LocalIndex) -> None:
+        project = own_project
         project.done("create", "tiny", "--no-smoke")
         own_index.add(NEWER_KERAS)
 
@@ -412,9 +402,9 @@ class TestLock:
         assert "changed" not in done.stdout
         assert snapshot(project.folder) == before
 
-    def test_an_upgrade_that_was_cut_short_can_be_repeated(self, tmp_path: Path, own_index: LocalIndex) -> None:
+    def test_an_upgrade_that_was_cut_short_can_be_repeated(self, own_project: Project, own_index: LocalIndex) -> None:
         """Lock and environment can't be replaced in one step: a process that dies in between leaves the new lock."""
-        project = Project.make(tmp_path / "project")
+        project = own_project
         project.done("create", "tiny", "--no-smoke")
         own_index.add(NEWER_KERAS)
         project.done("create", "tiny", "other", "--no-smoke", "--upgrade")
@@ -423,8 +413,8 @@ class TestLock:
 
         assert packages_of(project.environment)["keras"] == "3.16.0"
 
-    def test_a_failing_upgrade_changes_nothing(self, tmp_path: Path, own_index: LocalIndex) -> None:
-        project = Project.make(tmp_path / "project")
+    def test_a_failing_upgrade_changes_nothing(self, own_project: Project, own_index: LocalIndex) -> None:
+        project = own_project
         project.done("create", "tiny")
         before = snapshot(project.folder)
         own_index.add(BROKEN_KERAS)
@@ -467,8 +457,7 @@ class TestLock:
     def test_a_lock_of_another_tool(self, project: Project) -> None:
         """PEP 751 lets any tool drop [tool.kerasenv]; the profile still says what else there is to do."""
         project.done("create", "tiny", "--no-smoke")
-        lock = project.lock.read_text("utf-8")
-        project.lock.write_text(lock[: lock.index("[tool.kerasenv]")] + lock[lock.index("[[packages]]") :], "utf-8")
+        drop_our_table(project.lock)
 
         project.done("create", "tiny", "--force")
 
@@ -487,23 +476,22 @@ class TestOwnRequirements:
         assert "already there" in again.stderr
 
     def test_what_can_not_be_had_together_says_so(self, project: Project) -> None:
-        error = project.refused("create", "tiny", "--with", "pandas<2")
+        error = project.refused("create", "tiny", "--with", "numpy<2", "--with", "pandas>=2")
 
         assert "The requirements can't be met together" in error
         assert "pandas" in error
         assert not project.lock.exists()
         assert not project.environment.exists()
 
-    def test_a_lock_without_them_does_not_fit(self, project: Project) -> None:
-        project.done("create", "tiny", "--no-smoke")
-        before = snapshot(project.folder)
+    def test_a_lock_without_them_does_not_fit(self, made: Project) -> None:
+        before = snapshot(made.folder)
 
-        error = project.refused("create", "tiny", "--with", "pandas>=2", "--with", "h5py<3", "--with", "keras>=3")
+        error = made.refused("create", "tiny", "--with", "pandas>=2", "--with", "h5py<3", "--with", "keras>=3")
 
         assert "it has no pandas, which is asked for" in error
         assert "it has h5py 3.14.0, and h5py<3 is asked for" in error
-        assert "keras" not in error.partition("hint")[0]
-        assert snapshot(project.folder) == before
+        assert "it has keras" not in error
+        assert snapshot(made.folder) == before
 
     def test_a_requirements_file_is_read_as_pip_reads_it(self, project: Project, index: LocalIndex) -> None:
         sha256 = index.sha256("jax-0.12.0-py2.py3-none-any.whl")
@@ -512,7 +500,7 @@ class TestOwnRequirements:
             # what my project needs
             -r more/requirements.txt
             pandas == 2.* ; python_version >= '3'   # a marker that holds
-            antique ; sys_platform == 'plan9'
+            theano ; sys_platform == 'plan9'
             jax==0.12.0 \\
                 --hash=sha256:{sha256}
             """.replace("            ", "")
@@ -525,7 +513,8 @@ class TestOwnRequirements:
         assert packages_of(project.environment) == INSTALLED | {"pandas": "2.0", "jax": "0.12.0", "torch": "2.15.0"}
 
     @pytest.mark.parametrize(
-        "line", ["-e .", "./lib", "keras @ http://127.0.0.1:9/keras-3.15.1-py3-none-any.whl", "git+http://127.0.0.1:9/a"]
+        "line",
+        ["-e .", "./lib", "keras @ http://127.0.0.1:9/keras-3.15.1-py3-none-any.whl", "git+http://127.0.0.1:9/a"],
     )
     def test_what_no_lock_can_promise_is_refused(self, project: Project, line: str) -> None:
         (project.folder / "lib").mkdir()
@@ -550,7 +539,9 @@ class TestOwnRequirements:
 
 class TestVariant:
     def test_it_is_chosen_and_remembered(self, project: Project) -> None:
-        variants = {"cuda": {"summary": "for a GPU", "replace": {"tensorflow": "tensorflow[and-cuda]"}}}
+        variants = {
+            "cuda": {"summary": "for a GPU", "platforms": ["linux-x86_64"], "requirements": ["tensorflow[and-cuda]"]}
+        }
         write_profile(project.folder / "profiles", variants=variants)
 
         project.done("create", "tiny", "--no-smoke", "--variant", "cuda")
@@ -591,8 +582,8 @@ class TestSwitches:
         assert not project.environment.exists()
         assert not project.leftovers()
 
-    def test_without_smoke_test_a_broken_model_is_made(self, tmp_path: Path, own_index: LocalIndex) -> None:
-        project = Project.make(tmp_path / "project")
+    def test_without_smoke_test_a_broken_model_is_made(self, own_project: Project, own_index: LocalIndex) -> None:
+        project = own_project
         own_index.add(BROKEN_KERAS)
 
         done = project.done("create", "tiny", "--no-smoke")
@@ -622,31 +613,35 @@ class TestSwitches:
         assert "both hooks are switched off" in done.stderr
         assert is_whole(project.environment)
 
-    def test_quiet_says_nothing_that_is_no_error(self, project: Project) -> None:
+    def test_quiet_says_nothing_that_is_no_error(self, made: Project, project: Project) -> None:
         done = project.done("create", "tiny", "-q")
-        error = project.refused("create", "tiny", "-q", "--no-hooks")
+        error = made.refused("create", "tiny", "-q", "--no-hooks")
 
         assert (done.stdout, done.stderr) == ("", "")
-        assert error.startswith(f"{project.environment} already holds another environment")
+        assert error.startswith(f"{made.environment} already holds another environment")
 
-    def test_verbose_says_what_is_run(self, project: Project) -> None:
-        plain = project.done("create", "tiny", "elsewhere", "--no-smoke")
+    def test_verbose_says_what_is_run(
+        self, project: Project, first_create: tuple[Project, subprocess.CompletedProcess[str]]
+    ) -> None:
         verbose = project.done("create", "tiny", "--no-smoke", "-v")
 
         assert "pip sync" in verbose.stderr
-        assert "pip sync" not in plain.stderr
+        assert "pip sync" not in first_create[1].stderr
 
 
 class TestPython:
-    @pytest.mark.parametrize("form", ["3.12", "python3.12", ">=3.12,<3.13", "path", "folder"])
-    def test_it_can_be_named_in_many_ways(
-        self, project: Project, python: FindPython, monkeypatch: pytest.MonkeyPatch, form: str
-    ) -> None:
+    @pytest.mark.parametrize("by", ["version", "path"])
+    def test_it_can_be_named(self, project: Project, python: FindPython, by: str) -> None:
         there = python("3.12")
-        monkeypatch.setenv("PATH", f"{there.parent}{os.pathsep}{os.environ['PATH']}")
-        request = {"path": str(there), "folder": str(there.parent.parent)}.get(form, form)
 
-        project.done("create", "tiny", "--no-smoke", "--python", request)
+        project.done(
+            "create",
+            "tiny",
+            "--no-smoke",
+            "--python",
+            "3.12" if by == "version" else there,
+            env={"PATH": f"{there.parent}{os.pathsep}{os.environ['PATH']}"},
+        )
 
         assert receipt_of(project.environment)["python_version"].startswith("3.12.")
         assert say(project.environment, "import sys; print(sys.version_info[:2])") == "(3, 12)"
@@ -667,7 +662,9 @@ class TestPython:
         version = sys.version.split()[0]
         assert f"--python {MINOR} is CPython {version}; profile tiny needs CPython " in error
 
-    def test_an_old_python_gets_a_model_and_a_pip_of_its_time(self, tmp_path: Path, index: LocalIndex, python37: Path) -> None:
+    def test_an_old_python_gets_a_model_and_a_pip_of_its_time(
+        self, tmp_path: Path, index: LocalIndex, python37: Path
+    ) -> None:
         project = Project.make(
             tmp_path,
             requires_python=">=3.6,<3.8",
@@ -702,7 +699,7 @@ class TestWhatThisMachineOffers:
     """Only the index that a user names, and nothing else that pip or uv are configured with."""
 
     @pytest.fixture
-    def trap(self, tmp_path: Path) -> LocalIndex:
+    def trap(self, tmp_path: Path) -> Iterator[LocalIndex]:
         with LocalIndex() as trap:
             standard_index(trap)
             trap.add(
@@ -722,7 +719,9 @@ class TestWhatThisMachineOffers:
     def test_no_other_index_is_asked(self, project: Project, trap: LocalIndex, tmp_path: Path, home: Path) -> None:
         wheels = str(tmp_path / "wheels")
         (home / ".config" / "uv").mkdir(parents=True)
-        (home / ".config" / "uv" / "uv.toml").write_text(f'extra-index-url = ["{trap.url}"]\nfind-links = ["{wheels}"]\n')
+        (home / ".config" / "uv" / "uv.toml").write_text(
+            f'extra-index-url = ["{trap.url}"]\nfind-links = ["{wheels}"]\n'
+        )
         (home / ".config" / "pip").mkdir()
         (home / ".config" / "pip" / "pip.conf").write_text(f"[global]\nextra-index-url = {trap.url}\n")
         (project.folder / "uv.toml").write_text(f'extra-index-url = ["{trap.url}"]\n')
@@ -751,7 +750,7 @@ class TestWhatThisMachineOffers:
 
     @pytest.mark.parametrize("name", ["--index-url", "UV_DEFAULT_INDEX", "PIP_INDEX_URL"])
     def test_the_index_that_the_user_names_is_used(self, project: Project, trap: LocalIndex, name: str) -> None:
-        named = {one: None for one in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL")}
+        named = dict.fromkeys(("UV_DEFAULT_INDEX", "PIP_INDEX_URL"))
         options = ["--index-url", trap.url] if name == "--index-url" else []
 
         project.done("create", "tiny", "--no-smoke", *options, env=named | ({} if options else {name: trap.url}))
@@ -759,12 +758,9 @@ class TestWhatThisMachineOffers:
         assert packages_of(project.environment)["keras"] == "3.98.0"
         assert trap.url.removesuffix("simple/") in project.lock.read_text("utf-8")
 
-    @pytest.mark.parametrize("engine", ["uv", "pip-tools"])
     @pytest.mark.parametrize("by", ["option", "variable"])
-    def test_credentials_are_written_nowhere(self, tmp_path: Path, home: Path, engine: str, by: str) -> None:
-        """Neither in a file nor in what is said; uv's own cache is its own affair."""
-        if engine == "pip-tools":
-            pytest.skip("its tool environments come from an index of their own")
+    def test_credentials_are_written_nowhere(self, tmp_path: Path, home: Path, by: str) -> None:
+        """Neither in a file nor in what is said."""
         secrets = ("somebody", "s3cr3t:p@ss/w0rd")
         project = Project.make(tmp_path / "project")
         with LocalIndex(credentials=secrets) as closed:
@@ -778,11 +774,12 @@ class TestWhatThisMachineOffers:
 
         assert failed.returncode == 1
         forms = (secrets[1], closed.url_with_credentials.partition("://")[2].partition("@")[0], "s3cr3t")
-        everything = {path: path.read_bytes() for root in (tmp_path, home) for path in root.rglob("*") if path.is_file()}
+        everything = {
+            path: path.read_bytes() for root in (tmp_path, home) for path in root.rglob("*") if path.is_file()
+        }
         texts = {"stdout": done.stdout, "stderr": done.stderr, "failed": failed.stderr, "json": said}
         for form in forms:
             assert not [name for name, text in texts.items() if form in text]
-            found = [path for path, content in everything.items() if form.encode() in content]
-            assert not [path for path in found if not path.is_relative_to(os.environ["UV_CACHE_DIR"])]
+            assert not [path for path, content in everything.items() if form.encode() in content]
         assert cache_folder().is_dir()
         assert python_in(project.environment).exists()

@@ -21,7 +21,7 @@ from packaging.version import Version
 from kerasenv.engine import Index, InstallRequest, Pin, ResolveRequest
 from kerasenv.engines import pip_tools
 from kerasenv.engines.pip_tools import PipToolsEngine
-from kerasenv.errors import InstallError, ResolveError
+from kerasenv.errors import InstallError, InterpreterError, ResolveError
 from kerasenv.folders import cache_folder
 from kerasenv.interpreters.find import inspect
 from kerasenv.platforms import PLATFORMS
@@ -74,12 +74,13 @@ def index(own_index: LocalIndex) -> LocalIndex:
 def request_for(index: LocalIndex, /, *requirements: str, **changes: Any) -> ResolveRequest:
     for key in ("constraints", "build_constraints"):
         changes[key] = tuple(map(Requirement, changes.get(key, ())))
+    changes.setdefault("index", Index(url=index.url_with_credentials))
+    changes.setdefault("interpreter", here())
     return ResolveRequest(
         requirements=tuple(map(Requirement, requirements)),
         pythons=(here().minor,),
         platforms=tuple(PLATFORMS.values()),
-        interpreter=here(),
-        **({"index": Index(url=index.url_with_credentials)} | changes),
+        **changes,
     )
 
 
@@ -120,13 +121,14 @@ def install(index: LocalIndex, lock: Pylock, folder: Path, /, **changes: Any) ->
     if not folder.exists():
         create_bare_environment(here().path, folder)
     changes["build_constraints"] = tuple(map(Requirement, changes.get("build_constraints", ())))
+    changes.setdefault("index", Index(url=index.url_with_credentials))
     ENGINE.install(
         InstallRequest(
             lock=lock,
             environment=folder,
             python=python_in(folder),
             interpreter=here(),
-            **({"index": Index(url=index.url_with_credentials)} | changes),
+            **changes,
         )
     )
     return python_in(folder)
@@ -149,6 +151,13 @@ def test_it_says_what_it_is_and_which_pythons_it_serves() -> None:
     assert ENGINE.serves(replace(here(), version=Version("3.6.15")))
     assert ENGINE.serves(replace(here(), version=Version("3.14.0")))
     assert not ENGINE.serves(replace(here(), version=Version("3.5.10")))
+
+
+def test_a_python_that_is_too_old_is_a_clear_error(index: LocalIndex) -> None:
+    old = replace(here(), version=Version("2.7.18"))
+
+    with pytest.raises(InterpreterError, match=r"no pip-tools here for CPython 2\.7"):
+        resolve(index, "keras", interpreter=old)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +203,7 @@ class TestResolve:
             pin("keras", "3.12.0", hashes=[index.sha256("keras-3.12.0-py2.py3-none-any.whl")]),
             pin("h5py", "2.10.0", marker="python_version < '3'"),
             pin("pandas", "1.0"),
+            pin("numpy", "2.0", hashes=["0" * 64]),
         )
         chosen = versions(resolve(index, "keras", "pandas>=2", pins=pins))
 
@@ -206,7 +216,10 @@ class TestResolve:
             f"jax ; sys_platform == '{sys.platform}'",
         ]
 
-        assert set(versions(resolve(index, *wanted))) == {"keras", "h5py", "numpy", "jax"}
+        resolution = resolve(index, *wanted)
+
+        assert set(versions(resolution)) == {"keras", "h5py", "numpy", "jax"}
+        assert not any(package.marker for package in resolution.packages), "it is only here"
 
     def test_a_source_distribution_is_built_with_what_the_build_constraints_say(self, index: LocalIndex) -> None:
         """They say nothing of what is installed: there, tiny-build may be new."""

@@ -107,7 +107,9 @@ class TestMarkerFor:
             ),
         ],
     )
-    def test_it_is_what_a_person_would_write(self, pythons: list[str], platforms: list[str], expected: str) -> None:
+    def test_it_is_what_a_person_would_write(
+        self, pythons: list[str], platforms: list[Platform], expected: str
+    ) -> None:
         whole = grid(["3.10", "3.11", "3.12", "3.13"], [LINUX, ARM, MAC, WINDOWS])
 
         assert marker_for([cell for cell in whole if cell.python in pythons and cell.platform in platforms], whole) == (

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomli_w
 
-from kerasenv.engine import Pin
 from kerasenv.lock.pins import shipped_pins
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile
@@ -14,6 +13,7 @@ from tests.lock.wishes import profile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kerasenv.engine import Pin
     from kerasenv.profiles.profile import Profile
 
 

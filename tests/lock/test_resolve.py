@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packaging.pylock import Package, Pylock
 from packaging.specifiers import SpecifierSet
 
 from kerasenv.engine import Index
@@ -21,14 +20,18 @@ from kerasenv.lock.lockfile import Promise, dump_lock
 from kerasenv.lock.resolve import resolve
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.search import find_profile
+from kerasenv.progress import listening
 from tests.local_index import LocalIndex, Wheel
 from tests.lock.wishes import PROFILE, KnowingEngine, on, pin, profile, resolved, wish
 from tests.programs import CHECKOUT
 from tests.standard_index import standard_index, write_profile
 
 if TYPE_CHECKING:
+    from packaging.pylock import Package, Pylock
+
     from kerasenv.engine import ResolvedPackage
     from kerasenv.lock.resolve import Wish
+    from kerasenv.progress import Step
 
 KERAS = "keras-3.12.0-py3-none-any.whl"
 NUMPY = (
@@ -71,6 +74,24 @@ def the(pylock: Pylock, name: str) -> Package:
 
 def wheels(package: Package) -> list[str]:
     return [wheel.filename for wheel in package.wheels or ()]
+
+
+class Notes:
+    """Hears notes and nothing else."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def begin(self, step: Step) -> None: ...
+
+    def passing(self, line: str) -> None: ...
+
+    def end(self, step: Step) -> None: ...
+
+    def detail(self, line: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
 
 
 class TestMarkers:
@@ -158,6 +179,19 @@ class TestFiles:
         assert wheels(package) == sorted(NUMPY[:-1])
         assert package.sdist is not None
         assert package.sdist.filename == NUMPY_SOURCE
+
+    def test_a_machine_that_no_file_is_for_is_told_of(self) -> None:
+        """Others may still use the lock, and whoever asks with --with for what isn't made for Windows knows why."""
+        notes = Notes()
+        with listening(notes):
+            package = the(lock(resolved("numpy", "2.0", *NUMPY[:4], NUMPY[5])), "numpy")
+
+        assert package.sdist is None
+        (note,) = notes.heard
+        assert note == (
+            "The index has no file of numpy 2.0 for Windows x86_64 (Python 3.10, 3.11, 3.12); "
+            "macOS arm64 (Python 3.11): there, this lock can't be installed."
+        )
 
     def test_a_wheel_whose_name_nobody_can_read_is_left_out(self) -> None:
         package = the(lock(resolved("numpy", "2.0", "numpy-2.0.whl", NUMPY_SOURCE)), "numpy")
