@@ -9,14 +9,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from kerasenv import progress
 from kerasenv.engine import Pin
 from kerasenv.errors import LockError, UsageError
+from kerasenv.process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
+_INCLUDES = re.compile(r"-r|--requirement|-c|--constraint|-e|--editable|--hash")
 _HASH = re.compile(r"\s--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 
 
@@ -32,7 +35,7 @@ def requirement_of(text: str, *, source: str) -> Requirement:
         ) from error
     if requirement.url:
         raise UsageError(
-            f"{source} {text!r} names a URL, and what lies there can change: a lock can't promise it.",
+            f"{source} {redact(text)!r} names a URL, and what lies there can change: a lock can't promise it.",
             hints=[f"Name a released version instead: {requirement.name}==..."],
         )
     return requirement
@@ -46,6 +49,11 @@ def read_requirements(file: Path) -> list[Requirement]:
 
     if not file.is_file():
         raise UsageError(f"There is no {file}.", hints=["-r takes a requirements file."])
+    options = [line.split()[0] for line in _lines_of(file) if line.startswith("-") and not _INCLUDES.match(line)]
+    if options:
+        progress.note(
+            f"{file}: {', '.join(dict.fromkeys(options))} is not taken from there; see `kerasenv create --help`."
+        )
     try:
         found = list(parse_requirements(str(file), session=PipSession(), isolated=True))
     except (PipError, UnicodeDecodeError) as error:
@@ -62,6 +70,10 @@ def read_requirements(file: Path) -> list[Requirement]:
         marker = f" ; {one.markers}" if one.markers and not one.req.marker else ""
         wanted.append(requirement_of(f"{one.req}{marker}", source=f"{file}:"))
     return wanted
+
+
+def _lines_of(file: Path) -> list[str]:
+    return [line.strip() for line in file.read_text("utf-8", errors="replace").splitlines()]
 
 
 def parse_hashed(text: str) -> tuple[Pin, ...]:

@@ -7,6 +7,10 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 
+SHIPPED_PROFILES = "shipped profiles"
+"""What people are told of where these come from."""
+
+
 def shipped_profiles() -> Path:
     """Return the folder of the profiles that ship with kerasenv."""
     installed = _PACKAGE / "shipped" / "profiles"

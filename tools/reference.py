@@ -161,7 +161,7 @@ def profiles_page() -> str:
             profile.summary,
             ", ".join(pythons_of(profile.requires_python)),
             ", ".join(PLATFORMS[name].title for name in profile.platforms),
-            _latest(evidence_of(profile.name)),
+            _latest(evidence_of(profile)),
         )
         for profile in profiles
     ]
@@ -197,7 +197,7 @@ def _profile(profile: Profile) -> Iterator[str]:
     yield ""
     yield from _caps("Caps", profile.constraints)
     yield from _caps("Caps on what builds source distributions", profile.build_constraints)
-    yield from _verified(evidence_of(profile.name))
+    yield from _verified(evidence_of(profile))
 
 
 def _count(profile: Profile, variant: str | None) -> str:

@@ -29,7 +29,7 @@ def list_() -> Outcome[list[Row]]:
             name=profile.name,
             summary=profile.summary,
             requires_python=str(profile.requires_python),
-            verified=max((one.date for one in evidence_of(profile.name)), default=None),
+            verified=max((one.date for one in evidence_of(profile)), default=None),
             source=profile.source,
         )
         for profile in listing.profiles

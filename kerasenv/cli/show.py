@@ -61,7 +61,7 @@ def _shown(profile: Profile, variant: str | None) -> Shown:
         variables=variables_of(Promise.of(profile), Path("DIR")),
         variants=tuple(profile.variants.values()),
         pins=tuple(f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in pins),
-        verified=tuple(one for one in evidence_of(profile.name) if one.variant == variant),
+        verified=tuple(one for one in evidence_of(profile) if one.variant == variant),
     )
 
 

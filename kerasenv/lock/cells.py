@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kerasenv.platforms import Platform
 
-KNOWN_PYTHONS = ("2.7", *(f"3.{minor}" for minor in range(6, 15)))
+KNOWN_PYTHONS = tuple(f"3.{minor}" for minor in range(6, 15))
 # A marker such as python_full_version < '3.11.4' speaks of a fault that later patches mended: a grid of minor versions
 # takes the latest patch first, and what only the first one needs in addition
 _LATEST_PATCH, _FIRST_PATCH = 99, 0

@@ -7,10 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerasenv.resources import shipped_profiles
+from kerasenv.resources import SHIPPED_PROFILES, shipped_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kerasenv.profiles.profile import Profile
 
 FILE = "evidence.json"
 
@@ -30,13 +32,15 @@ class Evidence:
     """The sha256 of the pins that were installed; other pins are not proven by this run."""
 
 
-def evidence_of(profile: str) -> tuple[Evidence, ...]:
-    """Return the runs of a profile that still say something of the pins that ship with it."""
+def evidence_of(profile: Profile) -> tuple[Evidence, ...]:
+    """Return the runs of a shipped profile that still say something of the pins that ship with it."""
     place = shipped_profiles() / FILE
-    if not place.is_file():
-        return ()
+    if not place.is_file() or not profile.source.startswith(SHIPPED_PROFILES):
+        return ()  # a user's profile can have a shipped one's name, and was verified by nobody
     rows = [Evidence(**row) for row in json.loads(place.read_text("utf-8"))]
-    return tuple(row for row in rows if row.profile == profile and row.pins == pins_digest(profile, row.variant))
+    return tuple(
+        row for row in rows if row.profile == profile.name and row.pins == pins_digest(profile.name, row.variant)
+    )
 
 
 def pins_digest(profile: str, variant: str | None) -> str | None:

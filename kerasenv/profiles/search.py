@@ -16,7 +16,7 @@ from kerasenv.errors import ProfileError
 from kerasenv.folders import config_folder
 from kerasenv.profiles.inherit import inherit, told
 from kerasenv.profiles.load import NAME, load_profile_file, load_profile_table, read_toml
-from kerasenv.resources import shipped_profiles
+from kerasenv.resources import SHIPPED_PROFILES, shipped_profiles
 from kerasenv.tables import did_you_mean
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _is_path(text: str) -> bool:
 
 def _places(cwd: Path) -> list[_Place]:
     """Return where profiles are looked for by name; what comes first counts."""
-    folders = [_Folder(path=shipped_profiles(), title="shipped profiles")]
+    folders = [_Folder(path=shipped_profiles(), title=SHIPPED_PROFILES)]
     users = config_folder() / "profiles"
     for path, title in [(users, str(users)), (cwd / "profiles", "profiles")]:
         # In a checkout of kerasenv, ./profiles/ holds the shipped ones
