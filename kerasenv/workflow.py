@@ -25,7 +25,7 @@ from kerasenv.env.environment import (
 from kerasenv.env.hooks import write_activation_hooks, write_startup
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
-from kerasenv.env.replace import check_place, replacing
+from kerasenv.env.replace import check_place, heal, replacing
 from kerasenv.env.variables import for_smoke, keras_home, variables_of
 from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
 from kerasenv.interpreters.find import find_interpreter
@@ -99,6 +99,7 @@ def create(
         profile = find_profile(profile_name, cwd=making.cwd)
         profile = variant_of(profile, variant) if variant else profile
         step.done(f"{profile.name}: {profile.summary}", source=profile.source)
+    heal(making.folder)
     check_place(making.folder)
     interpreter = _interpreter(profile.requires_python, making, who=f"profile {profile.name}")
     engine, why_engine = choose_engine(making.engine)
@@ -125,6 +126,7 @@ def rebuild(lock_path: Path, making: Making) -> Made:
         step.done(f"{lock_path.name}: {len(lock.pylock.packages)} packages", source=str(lock_path))
     if lock.promise is None:
         lock = _with_promise_of_profile(lock, making.cwd)
+    heal(making.folder)
     check_place(making.folder)
     requires = lock.pylock.requires_python or SpecifierSet()
     interpreter = _interpreter(requires & _pythons_of_environments(lock), making, who=f"{lock_path.name}")

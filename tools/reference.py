@@ -29,7 +29,7 @@ from kerasenv.profiles.evidence import Evidence, evidence_of, pins_name  # noqa:
 from kerasenv.profiles.inherit import inherit, variant_of  # noqa: E402
 from kerasenv.profiles.load import RawProfile, load_profile_file  # noqa: E402
 from kerasenv.profiles.profile import Constraint, Profile  # noqa: E402
-from kerasenv.resources import shipped_profiles  # noqa: E402
+from kerasenv.resources import SHIPPED_PROFILES, shipped_profiles  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -177,7 +177,7 @@ def _shipped(name: str) -> Profile:
 
 
 def _load(name: str) -> RawProfile:
-    return load_profile_file(shipped_profiles() / f"{name}.toml", f"profiles/{name}.toml", name=name)
+    return load_profile_file(shipped_profiles() / f"{name}.toml", f"{SHIPPED_PROFILES}/{name}.toml", name=name)
 
 
 def _profile(profile: Profile) -> Iterator[str]:

@@ -58,7 +58,10 @@ _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 
 
 class _Signalled(BaseException):
-    """Somebody wants this process to end; no `except Exception` on the way out may think otherwise."""
+    """Somebody wants this process to end.
+
+    No `except Exception` on the way out may think otherwise, nor typer, which makes an exit code of KeyboardInterrupt.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -67,8 +70,8 @@ class _Signalled(BaseException):
 
 def run() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    for name in ("SIGTERM", "SIGHUP"):
-        # Who started it under nohup wants it to go on
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # What is ignored stays so: under nohup, or in the background of a script
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _leave)
     # A path or a summary can hold what the locale's encoding can't
@@ -99,7 +102,7 @@ def main(arguments: list[str]) -> int:
         outcome = typer.main.get_command(app).main(before or ["--help"], prog_name="kerasenv", standalone_mode=False)
     except BrokenPipeError:
         raise
-    except (KeyboardInterrupt, _Signalled, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
+    except (_Signalled, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
         return _fail(current, command, _told(error))
     else:
         # typer hands over the exit code of --help, --version and typer.Exit
@@ -139,13 +142,11 @@ def _told(error: BaseException) -> KerasenvError:
     match error:
         case KerasenvError():
             return error
-        case KeyboardInterrupt() | typer.Abort():
-            return Interrupted("Interrupted: what was there before is still there.")
         case _Signalled():
             name = signal.Signals(error.number).name
-            ended = Interrupted(f"Ended by {name}: what was there before is still there.")
-            ended.exit_code = 128 + error.number
-            return ended
+            interrupted = Interrupted(f"Interrupted by {name}: what was there before is still there.")
+            interrupted.exit_code = 128 + error.number
+            return interrupted
         case _ClickError():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "kerasenv"

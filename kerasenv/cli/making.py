@@ -1,8 +1,10 @@
 """What create and rebuild say when they are done."""
 
+import shlex
 import sys
 from pathlib import Path
 
+from kerasenv.env.variables import bin_folder
 from kerasenv.outcome import Outcome
 from kerasenv.workflow import Made
 
@@ -19,8 +21,16 @@ def outcome_of(made: Made, folder: Path) -> Outcome[Made]:
 
 
 def _next_steps(made: Made, folder: Path) -> list[str]:
-    activate = f"{folder}\\Scripts\\activate" if sys.platform == "win32" else f"source {folder}/bin/activate"
-    steps = [f"activate   {activate}", f"or run     kerasenv run {folder} -- python your_script.py"]
+    activate = as_typed(bin_folder(folder) / "activate")
+    activate = activate if sys.platform == "win32" else f"source {activate}"
+    steps = [f"activate   {activate}", f"or run     kerasenv run {as_typed(folder)} -- python your_script.py"]
     if made.lock_is_new:
         steps.append(f"commit     {made.lock.name}    (then `kerasenv rebuild` makes the same anywhere)")
     return steps
+
+
+def as_typed(path: Path) -> str:
+    """Return a path as one types it, or pastes it, into a shell."""
+    if sys.platform == "win32":
+        return f'"{path}"' if " " in str(path) else str(path)
+    return shlex.quote(str(path))

@@ -76,4 +76,4 @@ def file_from(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
-        raise UsageError(f"{path}: there is no such user.") from error
+        raise UsageError(f"{path}: there is no such user.", hints=["Write the whole path instead of ~."]) from error

@@ -58,7 +58,7 @@ class Environment:
     @property
     def plan(self) -> SmokePlan:
         """Return what its smoke test is to do."""
-        return SmokePlan(**{**self.receipt.smoke_plan, "formats": tuple(self.receipt.smoke_plan["formats"])})
+        return _plan_of(self.receipt)
 
 
 def has_receipt(folder: Path) -> bool:
@@ -92,13 +92,27 @@ def open_environment(folder: Path) -> Environment:
             hints=["Upgrade kerasenv, or make the environment anew: kerasenv rebuild --force"],
         )
     try:
-        return Environment(folder=folder, receipt=Receipt(**table))
-    except TypeError as error:
+        return Environment(folder=folder, receipt=_read(table))
+    except (TypeError, ValueError, KeyError) as error:
         raise EnvironmentFolderError(
             f"The receipt of {folder} is not whole.",
             looked_at=[f"{place}: {error}"],
             hints=["Make the environment anew: kerasenv rebuild --force"],
         ) from error
+
+
+def _read(table: dict[str, Any]) -> Receipt:
+    """Return a receipt; raise TypeError, ValueError or KeyError if what is used of it again isn't what it should be."""
+    receipt = Receipt(**table)
+    _plan_of(receipt)
+    texts = (receipt.profile, receipt.lock_name, *dict(receipt.variables).values())
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a number stands where a text should be")
+    return receipt
+
+
+def _plan_of(receipt: Receipt) -> SmokePlan:
+    return SmokePlan(**{**receipt.smoke_plan, "formats": tuple(receipt.smoke_plan["formats"])})
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:

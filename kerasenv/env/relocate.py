@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import io
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,9 @@ def relocate(bin_dir: Path, site_packages: Iterable[Path], *, work: Path) -> lis
     """
     head = re.escape(WORK_PREFIX.encode())
     tail = re.escape(work.name.rpartition("-")[2].encode())
-    around = re.compile(head + rb"((?:(?!" + head + rb")[^\r\n])+?)-" + tail + rb"[\\/]{1,2}env(?![\w.-])")
+    # A name holds no separator, so what begins alike in the folders above is none of ours
+    name = rb"([^/\\]+?)" if os.sep == "\\" else rb"([^/]+?)"
+    around = re.compile(head + name + rb"-" + tail + rb"[\\/]{1,2}env(?![\w.-])")
     _rewrite(work / "env" / "pyvenv.cfg", around)  # virtualenv notes down the command that made it
     changed = [script for script in sorted(bin_dir.iterdir()) if script.is_file() and _rewrite(script, around)]
     names = {script.name for script in changed}

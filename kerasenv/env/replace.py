@@ -50,11 +50,17 @@ def check_place(target: Path) -> None:
         )
 
 
+def heal(target: Path) -> None:
+    """Finish what a killed process began at a place; raise EnvironmentFolderError if another one is at work there."""
+    with _alone(target):
+        _clear_leftovers(target)
+
+
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yield where to build; when the block ends well, what was built takes the target's place."""
     with _alone(target):
-        clear_leftovers(target)
+        _clear_leftovers(target)
         made = _make_parents(target.parent)
         work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target)))
         try:
@@ -62,7 +68,8 @@ def replacing(target: Path) -> Iterator[Path]:
             _take_place(work, target)
             made.clear()
         finally:
-            remove_tree(work)
+            # Not only this one: an installer can outlive its killed kerasenv, and go on writing where it was told to
+            _clear_leftovers(target)
             for folder in reversed(made):
                 with suppress(OSError):
                     folder.rmdir()
@@ -71,14 +78,14 @@ def replacing(target: Path) -> Iterator[Path]:
 def remove_folder(target: Path) -> None:
     """Take an environment away; it disappears from its place in one step."""
     with _alone(target):
-        clear_leftovers(target)
+        _clear_leftovers(target)
         work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target)))
         target.rename(work / "env")
-        remove_tree(work)
+        _remove_tree(work)
 
 
-def clear_leftovers(target: Path) -> None:
-    """Finish what a killed process began: give back what it had set aside, and remove the rest."""
+def _clear_leftovers(target: Path) -> None:
+    """Give back what a killed process had set aside, and remove the rest."""
     if not target.parent.is_dir():
         return
     # Its end tells the work folder of `env` from that of `env-2`
@@ -87,7 +94,7 @@ def clear_leftovers(target: Path) -> None:
         set_aside = work / "old"
         if set_aside.is_dir() and not os.path.lexists(target):
             set_aside.rename(target)
-        remove_tree(work)
+        _remove_tree(work)
 
 
 def _prefix(target: Path) -> str:
@@ -127,6 +134,7 @@ def _alone(target: Path) -> Iterator[None]:
 
 def _take_place(work: Path, target: Path) -> None:
     built = work / "env"
+    check_place(target)  # a build takes minutes, and somebody may have put something of their own there
     try:
         if not os.path.lexists(target):
             built.rename(target)
@@ -158,7 +166,7 @@ def _exchange(one: Path, other: Path) -> bool:
     return False
 
 
-def remove_tree(folder: Path) -> None:
+def _remove_tree(folder: Path) -> None:
     """Remove a folder and all in it, read-only files too; what another program holds on to stays."""
     if sys.version_info >= (3, 12):
         shutil.rmtree(folder, onexc=lambda _function, path, _error: _insist(Path(path), folder))

@@ -40,7 +40,7 @@ def bin_folder(folder: Path) -> Path:
 def activated(environ: Mapping[str, str], folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Return what a process sees that runs in an activated environment."""
     kept = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
-    path = environ.get("PATH", os.defpath)
+    path = environ.get("PATH") or os.defpath  # an empty piece of it would mean the present folder
     return {
         **kept,
         "PATH": f"{bin_folder(folder)}{os.pathsep}{path}",

@@ -132,7 +132,7 @@ def _checked(executable: Path, *, source: str, requires: SpecifierSet, who: str)
 
 def _as_path(request: str) -> Path | None:
     """Return the interpreter that a request names as a file or folder, None if it speaks of a version."""
-    given = Path(request).expanduser()
+    given = Path(os.path.expanduser(request))  # noqa: PTH111  # Path.expanduser raises for ~=3.11
     if given.is_dir() and (os.sep in request or "/" in request or not _NAMED_VERSION.fullmatch(request)):
         for inside in (
             ("Scripts/python.exe", "python.exe") if sys.platform == "win32" else ("bin/python", "bin/python3")

@@ -6,12 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kerasenv
-from tests.programs import start_kerasenv
+from tests.programs import CHECKOUT, start_kerasenv
 from tests.project import ENVELOPE, Project
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class TestErrors:
     def test_a_fault_of_kerasenv_itself(self, tmp_path: Path) -> None:
         """Whatever goes wrong inside is told in the same form."""
         code = (
-            "import sys; from kerasenv.cli import app, list_;"
+            f"import sys; sys.path[0] = {str(CHECKOUT)!r}; from kerasenv.cli import app, list_;"
             "list_.list_profiles = lambda **_: 1 / 0;"
             "sys.exit(app.main(['list', '--json']))"
         )
@@ -141,9 +141,9 @@ class TestErrors:
         assert not list(tmp_path.iterdir())
 
 
-def _envelope(project: Project, words: list[str], *, code: int) -> dict[str, dict[str, object]]:
+def _envelope(project: Project, words: list[str], *, code: int) -> dict[str, Any]:
     done = project.run(*words)
-    envelope: dict[str, dict[str, object]] = json.loads(done.stdout)
+    envelope: dict[str, Any] = json.loads(done.stdout)
     assert list(envelope) == ENVELOPE
     assert (envelope["status"], envelope["exit_code"], envelope["data"]) == ("error", code, None)
     assert done.returncode == code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -292,6 +293,7 @@ class TestPlace:
         done = project.done("create", "tiny", name)
 
         assert f"{name} is ready" in done.stdout
+        assert f"source {shlex.quote(f'{name}/bin/activate')}\n" in done.stdout
         assert is_whole(place)
         assert [path.name for path in place.parent.iterdir()] == [place.name]
         show = 'import os; print("\\n".join(os.environ[name] for name in ("VIRTUAL_ENV", "KERAS_HOME")))'

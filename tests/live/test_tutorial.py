@@ -1,0 +1,32 @@
+"""What the pages tell a reader to type, with the real index and real models."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.isolation import MACHINE
+from tests.pages import HOW_TO, TUTORIAL, blocks_of, run_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Of the how-to guides, those that have something that only a real environment can do
+PAGES = [TUTORIAL, *(page for page in HOW_TO if any(block.about == "live" for block in blocks_of(page)))]
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder that is emptied afterwards, since an environment takes up to two gigabytes."""
+    if "PYENV_ROOT" in MACHINE:
+        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_does_what_it_says_for_real(page: Path, room: Path) -> None:
+    run_page(page, room, live=True)
