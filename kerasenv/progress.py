@@ -24,6 +24,9 @@ class Listener(Protocol):
     def passing(self, line: str) -> None:
         """Hear what goes on within the present step."""
 
+    def substep(self, line: str) -> None:
+        """Hear that a part of the present step is over."""
+
     def end(self, step: Step) -> None:
         """Hear that a step is over."""
 
@@ -86,6 +89,13 @@ def passing(line: str) -> None:
     listener = _listener.get()
     if listener is not None:
         listener.passing(line)
+
+
+def substep(line: str) -> None:
+    """Tell that a part of the present step is over, and what came out."""
+    listener = _listener.get()
+    if listener is not None:
+        listener.substep(line)
 
 
 def detail(line: str) -> None:

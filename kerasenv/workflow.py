@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -26,35 +26,31 @@ from kerasenv.env.hooks import write_activation_hooks, write_startup
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
 from kerasenv.env.replace import check_place, heal, replacing
-from kerasenv.env.variables import for_smoke, keras_home, variables_of
-from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
-from kerasenv.interpreters.find import find_interpreter
+from kerasenv.env.variables import keras_home, variables_of
+from kerasenv.errors import EnvironmentFolderError, InterpreterError, LockError
+from kerasenv.interpreters.find import find_interpreter, inspect
 from kerasenv.lock.diff import Change, changes
-from kerasenv.lock.lockfile import (
-    Lock,
-    Promise,
-    checked_name,
-    default_name,
-    dump_lock,
-    profile_in_name,
-    read_lock,
-    write_file,
+from kerasenv.lock.lockfile import Lock, Promise, checked_name, default_name, read_lock, write_file
+from kerasenv.lock.obtain import (
+    check_lock_folder,
+    check_machine,
+    check_platform,
+    count_here,
+    lock_in_use,
+    new_lock,
+    pythons_here,
+    with_promise_of_profile,
 )
-from kerasenv.lock.pins import shipped_pins
-from kerasenv.lock.resolve import Wish, resolve
-from kerasenv.lock.satisfy import differences
+from kerasenv.lock.resolve import Wish
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile
-from kerasenv.smoke.run import SmokeResult, run_smoke
+from kerasenv.smoke.prove import prove, smoke_error, with_smoke
 from kerasenv.venv import create_bare_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
-    from kerasenv.smoke.run import StepResult
+    from kerasenv.smoke.run import SmokeResult
     from kerasenv.venv import BareEnvironment
 
 
@@ -71,6 +67,18 @@ class Making:
     smoke: bool = True
     activation_hooks: bool = True
     startup_hook: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """All that is decided before anything is built."""
+
+    lock: Lock
+    promise: Promise
+    making: Making
+    interpreter: Interpreter
+    engine: Engine
+    why_engine: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,137 +110,74 @@ def create(
     heal(making.folder)
     check_place(making.folder)
     interpreter = _interpreter(profile.requires_python, making, who=f"profile {profile.name}")
-    engine, why_engine = choose_engine(making.engine)
+    check_platform(profile, interpreter)
+    engine, _ = choose_engine(making.engine)
     wish = Wish(profile=profile, extra=extra, interpreter=interpreter, index=making.index)
     place = checked_name(lock_path or making.cwd / default_name(profile.name))
     with progress.step("Lock") as step:
         old = read_lock(place) if place.exists() else None
         if old is not None and not upgrade:
-            lock, source = _checked(old, wish, variant=variant), str(place)
+            lock, source = lock_in_use(old, wish, variant=variant), str(place)
         else:
-            _check_lock_folder(place)
-            lock, source = _new_lock(place, wish, engine, variant=variant, from_pins=old is None)
-        step.done(f"{place.name}: {_count(lock, interpreter)} packages", source=source)
+            check_lock_folder(place)
+            lock, source = new_lock(place, wish, engine, variant=variant, from_pins=old is None)
+        step.done(f"{place.name}: {count_here(lock, interpreter)} packages", source=source)
     if present := _present(lock, making, interpreter, upgrade=upgrade):
         return _proven_again(present, lock, making, interpreter, old=old)
     diff = tuple(changes(old.pylock, lock.pylock)) if old is not None and upgrade else ()
-    return _make(lock, making, interpreter, engine, why_engine, old=old, diff=diff)
+    return _make(_plan(lock, making, interpreter), old=old, diff=diff)
 
 
 def rebuild(lock_path: Path, making: Making) -> Made:
     """Make an environment from a lock alone: nothing is resolved, and what the lock doesn't name isn't installed."""
     with progress.step("Lock") as step:
         lock = read_lock(lock_path)
-        step.done(f"{lock_path.name}: {len(lock.pylock.packages)} packages", source=str(lock_path))
+        step.done(lock_path.name, source=str(lock_path))
     if lock.promise is None:
-        lock = _with_promise_of_profile(lock, making.cwd)
+        lock = with_promise_of_profile(lock, making.cwd)
     heal(making.folder)
     check_place(making.folder)
     requires = lock.pylock.requires_python or SpecifierSet()
-    interpreter = _interpreter(requires & _pythons_of_environments(lock), making, who=f"{lock_path.name}")
-    _check_machine(lock, interpreter)
+    interpreter = _interpreter(requires & pythons_here(lock), making, who=f"{lock_path.name}")
+    check_machine(lock, interpreter)
     if present := _present(lock, making, interpreter, upgrade=False):
         return _proven_again(present, lock, making, interpreter, old=lock)
-    engine, why_engine = choose_engine(making.engine)
-    return _make(lock, making, interpreter, engine, why_engine, old=lock, diff=())
+    return _make(_plan(lock, making, interpreter), old=lock)
 
 
 def smoke(folder: Path) -> tuple[Environment, SmokeResult]:
     """Run the smoke test of an environment and keep the result in its receipt."""
     environment = open_environment(folder)
-    result = _run(environment, environment.receipt.variables)
-    environment = _with_smoke(environment, result)
+    result = prove(environment, environment.receipt.variables)
+    environment = with_smoke(environment, result)
     write_receipt(folder, environment.receipt)
     return environment, result
 
 
+def _plan(lock: Lock, making: Making, interpreter: Interpreter) -> _Plan:
+    if lock.promise is None:
+        raise LockError(f"{lock.path.name} does not say what environment it is for.")
+    engine, why = choose_engine(making.engine)
+    return _Plan(lock=lock, promise=lock.promise, making=making, interpreter=interpreter, engine=engine, why_engine=why)
+
+
 def _interpreter(requires: SpecifierSet, making: Making, *, who: str) -> Interpreter:
     with progress.step("Python") as step:
-        interpreter = find_interpreter(requires, request=making.python, who=who)
+        interpreter = _python_there(requires, making) or find_interpreter(requires, request=making.python, who=who)
         step.done(f"CPython {interpreter.version}", source=f"{interpreter.source}: {interpreter.path}")
     return interpreter
 
 
-def _checked(lock: Lock, wish: Wish, *, variant: str | None) -> Lock:
-    """Return the lock that is there, if it still gives what is asked for."""
-    differing = differences(lock, wish, variant=variant)
-    if differing:
-        raise LockError(
-            f"{lock.path.name} doesn't fit what is asked for; it was left as it is.",
-            looked_at=differing,
-            hints=[
-                "Resolve anew and see what changes: add --upgrade",
-                "Or keep this lock and write another one: --lock pylock.NAME.toml",
-            ],
-        )
-    _check_machine(lock, wish.interpreter)
-    return lock if lock.promise is not None else _promising(lock, Promise.of(wish.profile, variant=variant))
-
-
-def _new_lock(place: Path, wish: Wish, engine: Engine, *, variant: str | None, from_pins: bool) -> tuple[Lock, str]:
-    pins, verified_for = shipped_pins(wish.profile, variant=variant) if from_pins else ((), None)
-    exactly = bool(pins) and not wish.extra and verified_for == wish.profile.name
-    pylock = resolve(wish, engine, pins=pins, exactly_pins=exactly)
-    promise = Promise.of(wish.profile, variant=variant, extra=tuple(str(one) for one in wish.extra))
-    content = dump_lock(pylock, promise)
-    lock = Lock(path=place, pylock=pylock, promise=promise, content=content)
-    if exactly:
-        return lock, "new, the verified pins of this profile"
-    start = f", starting from the pins of {verified_for}" if verified_for else ""
-    return lock, f"new, resolved by {engine.describe()}{start}"
-
-
-def _with_promise_of_profile(lock: Lock, cwd: Path) -> Lock:
-    name = lock.promise.profile if lock.promise else profile_in_name(lock.path)
-    if name is None:
-        raise LockError(
-            f"{lock.path.name} has no [tool.kerasenv], and its name gives no profile to take its variables from.",
-            hints=["Name it pylock.PROFILE.toml, such as pylock.tf2-modern.toml"],
-        )
-    profile = find_profile(name, cwd=cwd)
-    progress.note(
-        f"{lock.path.name} has no [tool.kerasenv]: backend, variables and smoke test are those of profile {name}."
-    )
-    return _promising(lock, Promise.of(profile))
-
-
-def _promising(lock: Lock, promise: Promise) -> Lock:
-    return Lock(path=lock.path, pylock=lock.pylock, promise=promise, content=lock.content)
-
-
-def _pythons_of_environments(lock: Lock) -> SpecifierSet:
-    """Return the one Python that a lock is for if it was made for one machine, else any."""
-    spoken = {str(marker) for marker in lock.pylock.environments or ()}
-    pythons = {text.rpartition("python_version == ")[2].strip("\"'") for text in spoken if "python_version ==" in text}
-    return SpecifierSet(f"=={pythons.pop()}.*") if len(pythons) == 1 and len(spoken) == 1 else SpecifierSet()
-
-
-def _check_machine(lock: Lock, interpreter: Interpreter) -> None:
-    spoken = lock.pylock.environments
-    markers = dict(interpreter.markers)
-    if spoken and not any(Marker(str(marker)).evaluate({**markers, "extra": ""}) for marker in spoken):
-        raise LockError(
-            f"{lock.path.name} is not for this machine: {markers['sys_platform']} {markers['platform_machine']}, "
-            f"Python {interpreter.version}.",
-            looked_at=[f"the lock is for: {marker}" for marker in spoken],
-            hints=["Resolve anew with the default engine, which covers every platform of the profile: --upgrade"],
-        )
-
-
-def _count(lock: Lock, interpreter: Interpreter) -> int:
-    markers = {**interpreter.markers, "extra": ""}
-    return sum(package.marker is None or package.marker.evaluate(markers) for package in lock.pylock.packages)
-
-
-def _check_lock_folder(place: Path) -> None:
-    """Refuse before the work what could not be written after it."""
-    if not place.parent.is_dir():
-        raise LockError(f"There is no folder {place.parent} to write {place.name} into.")
-    if not os.access(place.parent, os.W_OK):
-        raise LockError(
-            f"{place.name} can't be written into {place.parent}: that folder is read-only.",
-            hints=["Name another place for it: --lock FOLDER/pylock.NAME.toml"],
-        )
+def _python_there(requires: SpecifierSet, making: Making) -> Interpreter | None:
+    """Return the Python of the environment that is already at the place, if it may stay and fits."""
+    if making.python is not None or making.force or not has_receipt(making.folder):
+        return None
+    with suppress(InterpreterError):
+        python = Path(open_environment(making.folder).receipt.python_path)
+        interpreter = inspect(python, source="as in the environment that is there")
+        if requires.contains(interpreter.version, prereleases=True):
+            return interpreter
+    return None
 
 
 def _present(lock: Lock, making: Making, interpreter: Interpreter, *, upgrade: bool) -> Environment | None:
@@ -285,10 +230,13 @@ def _proven_again(
     """Leave an environment as it is that is just what is asked for; prove that it still works."""
     with progress.step("Environment") as step:
         step.done("already there, made from this very lock", source=f"{making.folder}")
-    result = _prove(environment, environment.receipt.variables) if making.smoke else None
-    if result is not None:
-        environment = _with_smoke(environment, result)
+    result = None
+    if making.smoke:
+        result = prove(environment, environment.receipt.variables)
+        environment = with_smoke(environment, result)
         write_receipt(environment.folder, environment.receipt)
+        if not result.passed:
+            raise smoke_error(result, environment.receipt.profile)
     is_new = old is None or old.digest != lock.digest
     if is_new:  # somebody took away the lock, or took it back
         write_file(lock.path, lock.content)
@@ -296,84 +244,104 @@ def _proven_again(
         environment=environment,
         lock=lock.path,
         lock_is_new=is_new,
-        packages=_count(lock, interpreter),
+        packages=count_here(lock, interpreter),
         smoke=result,
     )
 
 
-def _make(
-    lock: Lock,
-    making: Making,
-    interpreter: Interpreter,
-    engine: Engine,
-    why_engine: str,
-    *,
-    old: Lock | None,
-    diff: tuple[Change, ...],
-) -> Made:
+def _make(plan: _Plan, *, old: Lock | None, diff: tuple[Change, ...] = ()) -> Made:
     """Build beside the place, prove it, write the lock, and only then put it in place."""
-    if lock.promise is None:
-        raise LockError(f"{lock.path.name} promises nothing")
-    promise, count = lock.promise, _count(lock, interpreter)
-    described = engine.describe()
-    with replacing(making.folder) as built:
-        with progress.step("Environment") as step:
-            bare = create_bare_environment(interpreter.path, built, prompt=making.folder.name)
-            step.done(f"Python {interpreter.version} in {making.folder}", source="virtualenv")
-        with progress.step("Packages") as step:
-            engine.install(
-                InstallRequest(
-                    lock=lock.pylock,
-                    environment=built,
-                    python=bare.python,
-                    interpreter=interpreter,
-                    build_constraints=tuple(_requirements(promise.build_constraints)),
-                    index=making.index,
-                )
-            )
-            step.done(f"{count} packages, each verified by its sha256", source=f"{described} ({why_engine})")
-        variables = variables_of(promise, making.folder)
-        with progress.step("Hooks") as step:
-            write_keras_home(keras_home(built), promise)
-            step.done(_write_hooks(bare, variables, making), source="backend and variables of the lock")
-        relocate(bare.bin_dir, [bare.site_packages], work=built.parent)
-        receipt = Receipt(
-            kerasenv=kerasenv.__version__,
-            created=_now(),
-            profile=promise.profile,
-            variant=promise.variant,
-            lock_name=lock.path.name,
-            lock_digest=lock.digest,
-            python_version=str(interpreter.version),
-            python_path=str(interpreter.path),
-            engine=described,
-            backend=promise.backend,
-            variables=variables,
-            activation_hooks=making.activation_hooks,
-            startup_hook=making.startup_hook,
-            smoke_plan=asdict(promise.smoke),
-            smoke=None,
-        )
-        environment = Environment(folder=built, receipt=receipt)
-        # At the place where it was built, where the receipt's variables don't point yet
-        result = _prove(environment, variables_of(promise, built)) if making.smoke else None
-        if result is not None:
-            environment = _with_smoke(environment, result)
-        write_receipt(built, environment.receipt)
-        if old is None or old.digest != lock.digest:
-            write_file(lock.path, lock.content)
+    lock, folder = plan.lock, plan.making.folder
+    is_new = old is None or old.digest != lock.digest
+    written = False
+    try:
+        with replacing(folder) as built:
+            environment, result = _proven(plan, _hooked(plan, _install(plan, built)))
+            write_receipt(built, environment.receipt)
+            if is_new:
+                write_file(lock.path, lock.content, work=built.parent)
+                written = True
+    except BaseException:
+        if written:
+            _take_back(lock, old)
+        raise
     return Made(
-        environment=open_environment(making.folder),
+        environment=open_environment(folder),
         lock=lock.path,
-        lock_is_new=old is None or old.digest != lock.digest,
-        packages=count,
+        lock_is_new=is_new,
+        packages=count_here(lock, plan.interpreter),
         smoke=result,
         changes=diff,
     )
 
 
-def _requirements(texts: tuple[str, ...]) -> list[Requirement]:
-    return [Requirement(text) for text in texts]
+def _install(plan: _Plan, folder: Path) -> BareEnvironment:
+    making, engine, interpreter = plan.making, plan.engine, plan.interpreter
+    with progress.step("Environment") as step:
+        bare = create_bare_environment(interpreter.path, folder, prompt=making.folder.name)
+        step.done(f"Python {interpreter.version} in {making.folder}", source="virtualenv")
+    with progress.step("Packages") as step:
+        engine.install(
+            InstallRequest(
+                lock=plan.lock.pylock,
+                environment=folder,
+                python=bare.python,
+                interpreter=interpreter,
+                build_constraints=tuple(Requirement(text) for text in plan.promise.build_constraints),
+                index=making.index,
+            )
+        )
+        count = count_here(plan.lock, interpreter)
+        step.done(f"{count} packages, each verified by its sha256", source=f"{engine.describe()} ({plan.why_engine})")
+    return bare
+
+
+def _hooked(plan: _Plan, bare: BareEnvironment) -> Environment:
+    """Write what makes it the environment of a profile; its receipt, which isn't written yet, speaks of its place."""
+    making, promise = plan.making, plan.promise
+    variables = variables_of(promise, making.folder)
+    with progress.step("Hooks") as step:
+        write_keras_home(keras_home(bare.folder), promise)
+        step.done(_write_hooks(bare, variables, making), source="backend and variables of the lock")
+    relocate(bare.bin_dir, [bare.site_packages], work=bare.folder.parent)
+    receipt = Receipt(
+        kerasenv=kerasenv.__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        profile=promise.profile,
+        variant=promise.variant,
+        lock_name=plan.lock.path.name,
+        lock_digest=plan.lock.digest,
+        python_version=str(plan.interpreter.version),
+        python_path=str(plan.interpreter.path),
+        engine=plan.engine.describe(),
+        backend=promise.backend,
+        variables=variables,
+        activation_hooks=making.activation_hooks,
+        startup_hook=making.startup_hook,
+        smoke_plan=asdict(promise.smoke),
+        smoke=None,
+    )
+    return Environment(folder=bare.folder, receipt=receipt)
+
+
+def _proven(plan: _Plan, environment: Environment) -> tuple[Environment, SmokeResult | None]:
+    """Run the model where the environment was built; raise SmokeError if it fails."""
+    if not plan.making.smoke:
+        return environment, None
+    # With the variables of that place, to which the receipt's don't point
+    result = prove(environment, variables_of(plan.promise, environment.folder))
+    if not result.passed:
+        raise smoke_error(result, plan.promise.profile, kept=False)
+    return with_smoke(environment, result), result
+
+
+def _take_back(lock: Lock, old: Lock | None) -> None:
+    """Put the old lock back, since the new one has no environment."""
+    with suppress(OSError, LockError):  # what went wrong before is what a person must hear of
+        if old is None:
+            lock.path.unlink()
+        else:
+            write_file(lock.path, old.content)
 
 
 def _write_hooks(bare: BareEnvironment, variables: dict[str, str], making: Making) -> str:
@@ -389,59 +357,3 @@ def _write_hooks(bare: BareEnvironment, variables: dict[str, str], making: Makin
         write_startup(bare.site_packages, variables)
         where.append("at interpreter start")
     return f"{said} ({', '.join(where) or 'set by nothing: both hooks are switched off'})"
-
-
-def _prove(
-    environment: Environment,
-    variables: Mapping[str, str],
-) -> SmokeResult:
-    """Run the smoke test of an environment, wherever it stands now; raise SmokeError if it fails."""
-    with progress.step("Smoke test") as step:
-        result = _run(environment, variables)
-        if not result.passed:
-            raise smoke_error(result, environment.receipt.profile)
-        step.done("built, trained, saved and loaded a model" if environment.plan.trains else "built and loaded a model")
-    return result
-
-
-def _run(
-    environment: Environment,
-    variables: Mapping[str, str],
-) -> SmokeResult:
-    return run_smoke(
-        environment.python,
-        environment.plan,
-        environ=for_smoke(os.environ, environment.folder, variables),
-        on_step=_tell,
-    )
-
-
-def _tell(step: StepResult) -> None:
-    detail = f" ({step.detail})" if step.detail else ""
-    progress.passing(f"{step.name}: {step.status}{detail}, {step.seconds:.1f} s")
-
-
-def smoke_error(result: SmokeResult, profile: str) -> SmokeError:
-    """Return a failed smoke test as an error: which step, the end of its traceback, and what it usually means."""
-    hints = [f"{result.meaning.cause}", f"{result.meaning.cure}"] if result.meaning else []
-    return SmokeError(
-        f"The model of {profile} failed at step '{result.failed_step}': {result.error}",
-        looked_at=result.traceback,
-        hints=[*hints, "To keep such an environment for a closer look: --no-smoke"],
-    )
-
-
-def _with_smoke(environment: Environment, result: SmokeResult) -> Environment:
-    table = {
-        "passed": result.passed,
-        "at": _now(),
-        "seconds": round(result.seconds, 3),
-        "steps": [asdict(one) for one in result.steps],
-        "versions": dict(result.versions),
-        "error": result.error,
-    }
-    return Environment(folder=environment.folder, receipt=replace(environment.receipt, smoke=table))
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

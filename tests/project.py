@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import tomli
@@ -16,7 +16,7 @@ from packaging.pylock import Pylock
 from kerasenv.env.environment import RECEIPT
 from kerasenv.env.variables import bin_folder
 from kerasenv.venv import python_in
-from tests.local_index import Wheel
+from tests.local_index import Wheel, sources
 from tests.programs import run_kerasenv
 from tests.standard_index import write_profile
 
@@ -34,6 +34,8 @@ BROKEN_KERAS = Wheel(
     },
 )
 """Newer than what the standard index has, and no model can be built with it."""
+NEWER_KERAS = replace(BROKEN_KERAS, files=sources("keras") | {"keras/_version.py": '__version__ = "3.16.0"\n'})
+"""Newer than what the standard index has, and as good."""
 
 ENVELOPE = ["format", "kerasenv", "command", "status", "exit_code", "data", "error", "notes"]
 

@@ -24,6 +24,9 @@ class Listener:
     def passing(self, line: str) -> None:
         self.heard.append(f"passing {line}")
 
+    def substep(self, line: str) -> None:
+        self.heard.append(f"substep {line}")
+
     def detail(self, line: str) -> None:
         self.heard.append(f"detail {line}")
 
@@ -38,6 +41,7 @@ class Listener:
 def speak() -> None:
     with progress.step("Lock") as step:
         progress.passing("a line")
+        progress.substep("a part")
         progress.detail("a command")
         step.done("7 packages", source="here")
     progress.note("by the way")
@@ -53,6 +57,7 @@ def test_who_listens_hears_it_in_order() -> None:
     assert listener.heard == [
         "begin Lock",
         "passing a line",
+        "substep a part",
         "detail a command",
         "end Lock: 7 packages [here] done",
         "note by the way",

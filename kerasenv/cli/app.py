@@ -117,10 +117,13 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place + 1 :]
 
 
+_SILENT = -2
+
+
 def _succeed(current: Face, command: str, outcome: Outcome[Any]) -> int:
     if current.json:
         sys.stdout.write(json_report.outcome_as_json(command, outcome, current.notes) + "\n")
-    elif current.verbosity >= 0:
+    elif current.verbosity > _SILENT:
         text.print_outcome(make_console(stderr=False), outcome)
     sys.stdout.flush()
     if outcome.error is not None and not current.json:
@@ -150,7 +153,8 @@ def _told(error: BaseException) -> KerasenvError:
         case _ClickError():
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "kerasenv"
-            return UsageError(error.format_message(), hints=[f"{path} --help"])
+            usage = f"{path} [DIR] -- COMMAND..." if path.endswith(" run") else f"{path} --help"
+            return UsageError(error.format_message(), hints=[usage])
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return KerasenvError(f"{error.strerror or error}{where}", hints=["What was there before is still there."])

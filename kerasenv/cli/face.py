@@ -31,8 +31,22 @@ current: ContextVar[Face] = ContextVar("face")
 
 _OPTIONS: dict[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")],
-    "quiet": Annotated[int, typer.Option("--quiet", "-q", count=True, help="Say less.", show_default=False)],
-    "verbose": Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)],
+    "quiet": Annotated[
+        int,
+        typer.Option(
+            "--quiet",
+            "-q",
+            count=True,
+            help="Say less: once only the result, twice nothing but errors.",
+            show_default=False,
+        ),
+    ],
+    "verbose": Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, help="Say more: every program that is started, too.", show_default=False
+        ),
+    ],
 }
 
 

@@ -24,7 +24,7 @@ ProfileName = Annotated[
         metavar="PROFILE", help="A profile's name, or the path of its .toml file.", autocompletion=_profile_names
     ),
 ]
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The environment's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The environment's folder.")]
 Python = Annotated[
     str | None,
     typer.Option("--python", metavar="X", help="The Python to use: a version (3.7), a path, or >=3.6,<3.8."),
@@ -42,7 +42,7 @@ NoStartup = Annotated[
     bool, typer.Option("--no-startup", help="Don't set the variables when Python is started without activation.")
 ]
 VariantName = Annotated[
-    str | None, typer.Option("--variant", metavar="cpu|cuda", help="A variant of the profile; see `kerasenv show`.")
+    str | None, typer.Option("--variant", metavar="NAME", help="A variant of the profile; see `kerasenv show`.")
 ]
 
 

@@ -16,7 +16,7 @@ from kerasenv.workflow import rebuild as make
 
 def rebuild(
     lockfile: Annotated[
-        Path | None, typer.Argument(metavar="[LOCKFILE]", help="By default the one pylock.*.toml of this folder.")
+        Path | None, typer.Argument(metavar="LOCKFILE", help="By default the one pylock.*.toml of this folder.")
     ] = None,
     folder: options.Folder = options.DEFAULT_FOLDER,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -126,24 +127,40 @@ def dump_lock(pylock: Pylock, promise: Promise) -> bytes:
     return (_HEADER + tomli_w.dumps(table)).encode("utf-8")
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or leave what was there."""
+def write_file(path: Path, content: bytes, *, work: Path | None = None) -> None:
+    """Put a file in place whole, or leave what was there.
+
+    It is written in the folder `work`, if that is on the same file system: a process that is killed meanwhile then
+    leaves nothing beside the file.
+    """
     try:
-        with _beside(path) as temporary:
-            with temporary.open("wb") as target:
-                target.write(content)
-                target.flush()
-                os.fsync(target.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
+        if work is not None:
+            try:
+                _write(path, content, work)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+            else:
+                return
+        _write(path, content, path.parent)
     except OSError as error:
         raise LockError(f"{path} can't be written: {error.strerror or error}") from error
 
 
+def _write(path: Path, content: bytes, work: Path) -> None:
+    with _temporary(path.name, work) as temporary:
+        with temporary.open("wb") as target:
+            target.write(content)
+            target.flush()
+            os.fsync(target.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+
+
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give an empty file beside another, and take it away again unless it was moved."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+def _temporary(name_like: str, folder: Path) -> Iterator[Path]:
+    """Give an empty file, and take it away again unless it was moved."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{name_like}-", suffix=".tmp")
     os.close(handle)
     try:
         yield Path(name)
@@ -186,7 +203,7 @@ def _promise_from(tool: Mapping[str, Any], path: Path) -> Promise | None:
         raise LockError(
             f"{path} was written by a newer kerasenv.",
             looked_at=[f"tool.kerasenv.format is {form:g}; this kerasenv knows {FORMAT}"],
-            hints=["python -m pip install --upgrade kerasenv"],
+            hints=["Upgrade kerasenv, or take back the lock as it was."],
         )
     if form is not None and form < FORMAT:
         table.fault("format", f"must be {FORMAT}")

@@ -52,6 +52,11 @@ class TerminalProgress:
         elif self._verbosity >= 0:
             self._console.print(Text(f"  {line}"))
 
+    def substep(self, line: str) -> None:
+        """Show what came out of a part of the step."""
+        if self._verbosity >= 0:
+            self._console.print(Text(f"  {line}", style="dim"))
+
     def end(self, step: Step) -> None:
         """Show what came out."""
         if self._status is not None:
@@ -62,7 +67,7 @@ class TerminalProgress:
         line = Text()
         line.append("✗ " if step.failed else "✓ ", style="bold red" if step.failed else "bold green")
         line.append(f"{step.title:<{_TITLE_WIDTH}} ", style="bold")
-        line.append(step.result)
+        line.append(step.result or ("failed" if step.failed else ""))
         line.append(f"  {step.seconds:.1f} s", style="dim")
         if step.source:
             line.append(f"  [{step.source}]", style="dim")

@@ -21,6 +21,7 @@ from kerasenv.venv import python_in
 from tests.local_index import LocalIndex, Wheel
 from tests.project import (
     BROKEN_KERAS,
+    NEWER_KERAS,
     Project,
     backend_of,
     drop_our_table,
@@ -48,15 +49,6 @@ INSTALLED = {
     "pip": "26.0",
     "tensorflow": "2.21.0",
 }
-NEWER_KERAS = Wheel(
-    name="keras",
-    version="3.16.0",
-    requires=("h5py", "numpy"),
-    files={
-        "keras/__init__.py": "from keras._version import __version__",
-        "keras/_version.py": "__version__ = '3.16.0'",
-    },
-)
 
 
 class TestFresh:
@@ -615,11 +607,13 @@ class TestSwitches:
         assert "both hooks are switched off" in done.stderr
         assert is_whole(project.environment)
 
-    def test_quiet_says_nothing_that_is_no_error(self, made: Project, project: Project) -> None:
-        done = project.done("create", "tiny", "-q")
-        error = made.refused("create", "tiny", "-q", "--no-hooks")
+    def test_quiet_says_only_the_result_and_twice_nothing_that_is_no_error(self, made: Project) -> None:
+        quiet = made.done("create", "tiny", "--no-smoke", "-q")
+        silent = made.done("create", "tiny", "--no-smoke", "-qq")
+        error = made.refused("create", "tiny", "-qq", "--no-hooks")
 
-        assert (done.stdout, done.stderr) == ("", "")
+        assert quiet.stdout.startswith(".venv is ready: tiny ")
+        assert (silent.stdout, quiet.stderr, silent.stderr) == ("", "", "")
         assert error.startswith(f"{made.environment} already holds another environment")
 
     def test_verbose_says_what_is_run(

@@ -16,6 +16,7 @@ def shown(*, verbosity: int = 0, terminal: bool = False, failing: bool = False) 
         progress.note("a note [x]")
         with pytest.MonkeyPatch.context(), progress.step("Lock") as step:
             progress.passing("a line [x]")
+            progress.substep("a part [x]")
             progress.detail("$ a command [x]")
             step.done("7 packages [x]", source="here [x]")
             step.failed = failing
@@ -28,9 +29,9 @@ def lines(text: str) -> list[str]:
 
 
 def test_plain_lines_where_nobody_looks() -> None:
-    note, passing, end = lines(shown())
+    note, passing, substep, end = lines(shown())
 
-    assert (note, passing) == ("! a note [x]", "  a line [x]")
+    assert (note, passing, substep) == ("! a note [x]", "  a line [x]", "  a part [x]")
     assert end.startswith("✓ Lock         7 packages [x]  0.")
     assert end.endswith(" s  [here [x]]")
 
@@ -54,6 +55,7 @@ def test_on_a_terminal_what_passes_does_not_stay(monkeypatch: pytest.MonkeyPatch
     assert "✓ " in live
     assert "Lock         a line [x]" not in verbose
     assert "  a line [x]\n" in verbose
+    assert "  a part [x]\n" in live
 
 
 @pytest.mark.parametrize(
