@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 from dataclasses import dataclass, replace
@@ -91,6 +92,11 @@ class Project:
         assert list(envelope) == ENVELOPE
         assert envelope["exit_code"] == finished.returncode
         return envelope
+
+    def forget(self) -> None:
+        """Take away what was made."""
+        shutil.rmtree(self.environment)
+        self.lock.unlink()
 
     def leftovers(self) -> list[str]:
         """Return what a run should have cleared away, wherever it lies below the project."""

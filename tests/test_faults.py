@@ -79,17 +79,19 @@ class TestKilled:
         """
         chance = random.Random(f"{before} {KILLS}")  # noqa: S311  # no secret, only the same moments every time
         count = KILLS // 2
+        words = ["create", "tiny", *(["--force"] if before == "old" else [])]
+        environ = {"TMPDIR": str(project.folder.parent)}
+        project.done(*words)
+        clear = _nothing if before == "old" else project.forget
+        clear()
         started = time.monotonic()
-        project.done("create", "tiny")
+        project.done(*words)
         duration = time.monotonic() - started
         seen = []
         for number in range(count):
-            if before == "none":
-                shutil.rmtree(project.environment)
-                project.lock.unlink()
+            clear()
             moment = duration * (number + chance.random()) / count
-            words = ["create", "tiny", *(["--force"] if before == "old" else [])]
-            with start_kerasenv(*words, cwd=project.folder, start_new_session=True) as process:
+            with start_kerasenv(*words, cwd=project.folder, env=environ, start_new_session=True) as process:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(moment)
                 with suppress(ProcessLookupError):
@@ -135,7 +137,14 @@ class TestKilled:
         )
         words = [sys.executable, "-c", code, "create", "tiny", "--no-smoke", "--upgrade"]
 
-        died = subprocess.run(words, cwd=project.folder, capture_output=True, check=False, encoding="utf-8")
+        died = subprocess.run(
+            words,
+            cwd=project.folder,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+        )
 
         assert died.returncode == -signal.SIGKILL, died.stderr
         lock, environment = packages_in(project.lock)["keras"][0], packages_of(project.environment)["keras"]
@@ -152,7 +161,7 @@ class TestKilled:
         """It still writes to where it was told to while the next create is at work."""
         with (
             index.trouble("keras-*.whl", hold=True) as trouble,
-            start_kerasenv("create", "tiny", cwd=project.folder) as process,
+            start_kerasenv("create", "tiny", cwd=project.folder, env={"TMPDIR": str(project.folder.parent)}) as process,
         ):
             assert trouble.met.wait(60)
             (work,) = _work_folders(project)
@@ -182,6 +191,10 @@ class TestKilled:
         assert "already there, made from this very lock" in done.stderr
         assert state(project) == "whole"
         assert not project.leftovers()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _work_folders(project: Project) -> set[str]:

@@ -55,7 +55,7 @@ def test_on_a_terminal_what_passes_does_not_stay(monkeypatch: pytest.MonkeyPatch
     assert "✓ " in live
     assert "Lock         a line [x]" not in verbose
     assert "  a line [x]\n" in verbose
-    assert "  a part [x]\n" in live
+    assert "  a part [x]\x1b[0m\n" in live
 
 
 @pytest.mark.parametrize(
