@@ -6,6 +6,7 @@ Only tests in tests/live may leave the machine, and they run only with --live.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,9 @@ LIVE = Path(__file__).resolve().parent / "live"
 @pytest.fixture(scope="session", autouse=True)
 def _session_machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[None]:
     """Isolate what is made once for several tests as well."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background, as by nohup: what the tests start must hear Ctrl-C all the same
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as monkeypatch:
         move_in(tmp_path_factory.mktemp("home"), monkeypatch, live=pytestconfig.getoption("--live"))
         yield

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kerasenv
+from kerasenv.cli.app import main
 from tests.programs import CHECKOUT, start_kerasenv
-from tests.project import ENVELOPE, Project
+from tests.project import ENVELOPE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.local_index import LocalIndex
+    from tests.project import Project
 
 DATA = {
     "create": {"environment", "lock", "lock_is_new", "packages", "smoke", "changes"},
@@ -94,16 +96,16 @@ FAILURES = {
 
 class TestErrors:
     @pytest.mark.parametrize("name", USAGE)
-    def test_a_command_line_that_is_off(self, tmp_path: Path, name: str) -> None:
-        envelope = _envelope(Project.make(tmp_path), USAGE[name], code=2)
+    def test_a_command_line_that_is_off(self, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+        envelope = _envelope(USAGE[name], capfd, code=2)
 
         assert envelope["error"]["kind"] == "UsageError"
         assert envelope["error"]["message"]
         assert envelope["error"]["hints"]
 
     @pytest.mark.parametrize("verb", FAILURES)
-    def test_what_a_verb_can_not_do(self, tmp_path: Path, verb: str) -> None:
-        envelope = _envelope(Project(tmp_path), FAILURES[verb], code=1)
+    def test_what_a_verb_can_not_do(self, verb: str, capfd: pytest.CaptureFixture[str]) -> None:
+        envelope = _envelope(FAILURES[verb], capfd, code=1)
 
         assert envelope["command"] == verb
         assert envelope["error"]["kind"] in {"ProfileError", "LockError", "EnvironmentFolderError"}
@@ -141,11 +143,10 @@ class TestErrors:
         assert not list(tmp_path.iterdir())
 
 
-def _envelope(project: Project, words: list[str], *, code: int) -> dict[str, Any]:
-    done = project.run(*words)
-    envelope: dict[str, Any] = json.loads(done.stdout)
+def _envelope(words: list[str], capfd: pytest.CaptureFixture[str], *, code: int) -> dict[str, Any]:
+    assert main(words) == code
+    envelope: dict[str, Any] = json.loads(capfd.readouterr().out)
     assert list(envelope) == ENVELOPE
     assert (envelope["status"], envelope["exit_code"], envelope["data"]) == ("error", code, None)
-    assert done.returncode == code
     assert list(envelope["error"]) == ["kind", "message", "looked_at", "hints"]
     return envelope

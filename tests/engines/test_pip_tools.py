@@ -49,11 +49,16 @@ def here() -> Interpreter:
 def real_pip() -> Wheel:
     """Return the pip of this environment as the wheel that it came from, without launchers for Windows."""
     distribution = importlib.metadata.distribution("pip")
-    modules = [path for path in distribution.files or () if path.parts[0] == "pip" and path.suffix != ".exe"]
+    # virtualenv's RECORD names folders of compiled files too
+    modules = [
+        path
+        for path in distribution.files or ()
+        if path.parts[0] == "pip" and path.suffix not in {".exe", ".pyc"} and Path(str(path.locate())).is_file()
+    ]
     return Wheel(
         name="pip",
         version=distribution.version,
-        files={path.as_posix(): path.read_text("utf-8") for path in modules if path.suffix != ".pyc"},
+        files={path.as_posix(): path.read_text("utf-8") for path in modules},
         scripts={"pip": "pip._internal.cli.main:main"},
     )
 
