@@ -15,6 +15,7 @@ import tomli_w
 from packaging.pylock import Pylock
 
 from kerasenv.env.environment import RECEIPT
+from kerasenv.env.relocate import WORK_PREFIX
 from kerasenv.env.variables import bin_folder
 from kerasenv.venv import python_in
 from tests.local_index import Wheel, sources
@@ -102,6 +103,11 @@ class Project:
         """Return what a run should have cleared away, wherever it lies below the project."""
         found = [*self.folder.rglob(".kerasenv*"), *self.folder.rglob("*.tmp"), *self.folder.rglob("*.kerasenv")]
         return sorted(str(path.relative_to(self.folder)) for path in found)
+
+
+def work_folders(parent: Path) -> set[str]:
+    """Return the folders where something is being built, or was when its process died."""
+    return {name for name in os.listdir(parent) if name.startswith(WORK_PREFIX)}  # noqa: PTH208  # while they change
 
 
 def packages_of(environment: Path) -> dict[str, str]:

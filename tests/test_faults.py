@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,7 @@ from tests.project import (
     packages_of,
     receipt_of,
     snapshot,
+    work_folders,
 )
 
 if TYPE_CHECKING:
@@ -163,11 +165,11 @@ class TestKilled:
             start_kerasenv("create", "tiny", cwd=project.folder, env={"TMPDIR": str(project.folder.parent)}) as process,
         ):
             assert trouble.met.wait(60)
-            (work,) = _work_folders(project)
+            (work,) = work_folders(project.folder)
             process.kill()
             process.wait()
             with start_kerasenv("create", "tiny", cwd=project.folder) as next_one:
-                _wait_until(lambda: bool(_work_folders(project) - {work}))
+                _wait_until(lambda: bool(work_folders(project.folder) - {work}))
                 trouble.release.set()
                 _, stderr = next_one.communicate(timeout=60)
             process.communicate(timeout=60)
@@ -194,10 +196,6 @@ class TestKilled:
 
 def _nothing() -> None:
     pass
-
-
-def _work_folders(project: Project) -> set[str]:
-    return {name for name in project.leftovers() if os.sep not in name}
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -321,6 +319,29 @@ def test_a_failing_model_leaves_nothing_where_nothing_was(tmp_path: Path, own_in
 
     project.refused("create", "tiny", "new/.venv")
 
+    assert [path.name for path in project.folder.iterdir()] == ["profiles"]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_model_that_never_ends_ends_with_kerasenv(
+    tmp_path: Path, own_index: LocalIndex, number: signal.Signals
+) -> None:
+    """Nothing goes on in the background, and nothing is left."""
+    project = Project.make(tmp_path / "project")
+    began = tmp_path / "began"
+    code = f"import os, time\nopen({str(began)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    own_index.add(replace(BROKEN_KERAS, files={**BROKEN_KERAS.files, "keras/__init__.py": code}))
+
+    with start_kerasenv("create", "tiny", cwd=project.folder) as process:
+        _wait_until(lambda: began.exists() and began.read_text() != "")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + number
+    assert f"Interrupted by {number.name}" in stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(began.read_text()), 0)
     assert [path.name for path in project.folder.iterdir()] == ["profiles"]
 
 

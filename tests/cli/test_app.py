@@ -13,7 +13,7 @@ import pytest
 import kerasenv
 from kerasenv.cli.app import main
 from tests.programs import KERASENV, start_kerasenv
-from tests.project import Project
+from tests.project import Project, work_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def test_a_signal_ends_it_at_once_and_leaves_nothing(
         start_kerasenv("create", "tiny", "new/place/.venv", cwd=project.folder) as process,
     ):
         assert trouble.met.wait(60)
-        assert project.leftovers()
+        assert work_folders(project.folder / "new" / "place")
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
 
