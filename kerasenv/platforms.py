@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,3 +85,9 @@ PLATFORMS: dict[str, Platform] = {
         ),
     )
 }
+
+
+def platform_of(markers: Mapping[str, str]) -> Platform | None:
+    """Return the kind of machine that these markers are of, None for one that no lock covers."""
+    wanted = markers["sys_platform"], markers["platform_machine"]
+    return next((one for one in PLATFORMS.values() if (one.sys_platform, one.machine) == wanted), None)

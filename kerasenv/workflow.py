@@ -39,6 +39,7 @@ from kerasenv.lock.obtain import (
     lock_in_use,
     new_lock,
     pythons_here,
+    this_machine,
     with_promise_of_profile,
 )
 from kerasenv.lock.resolve import Wish
@@ -107,10 +108,12 @@ def create(
         profile = find_profile(profile_name, cwd=making.cwd)
         profile = variant_of(profile, variant) if variant else profile
         step.done(f"{profile.name}: {profile.summary}", source=profile.source)
+    if making.python is None:  # a Python that somebody names can be one for another machine, which runs here as well
+        check_platform(profile, this_machine(), cwd=making.cwd)
     heal(making.folder)
     check_place(making.folder)
     interpreter = _interpreter(profile.requires_python, making, who=f"profile {profile.name}")
-    check_platform(profile, interpreter)
+    check_platform(profile, interpreter.markers, cwd=making.cwd)
     engine, _ = choose_engine(making.engine)
     wish = Wish(profile=profile, extra=extra, interpreter=interpreter, index=making.index)
     place = checked_name(lock_path or making.cwd / default_name(profile.name))

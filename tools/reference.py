@@ -24,6 +24,7 @@ import typer  # noqa: E402  # a checkout need not be installed
 from kerasenv.cli.app import app  # noqa: E402
 from kerasenv.lock.cells import pythons_of  # noqa: E402
 from kerasenv.lock.pins import shipped_pins  # noqa: E402
+from kerasenv.lock.wheels import coverage_of  # noqa: E402
 from kerasenv.platforms import PLATFORMS  # noqa: E402
 from kerasenv.profiles.evidence import Evidence, evidence_of, pins_name  # noqa: E402
 from kerasenv.profiles.inherit import inherit, variant_of  # noqa: E402
@@ -190,6 +191,7 @@ def _profile(profile: Profile) -> Iterator[str]:
     for name, value in profile.variables.items():
         yield f"- Sets: `{name}={value}`."
     yield f"- Pins: {_count(profile, None)}."
+    yield from _wheels(profile)
     for variant in profile.variants.values():
         where = ", ".join(PLATFORMS[name].title for name in variant.platforms) or "all its platforms"
         count = _count(variant_of(profile, variant.name), variant.name)
@@ -205,6 +207,18 @@ def _count(profile: Profile, variant: str | None) -> str:
     if not pins:
         return "no shipped pins"
     return f"{len({pin.name for pin in pins})} packages in `{pins_name(profile.name, variant)}`"
+
+
+def _wheels(profile: Profile) -> Iterator[str]:
+    for one in coverage_of(profile):
+        title = PLATFORMS[one.platform].title
+        if not one.pythons:
+            yield f"- Not on {title}: there are no wheels of {', '.join(one.lacking)}."
+        elif len(one.pythons) < len(one.missing):
+            yield f"- On {title} there are wheels for CPython {', '.join(one.pythons)} only."
+    ours = [one for one in coverage_of(profile) if one.platform in profile.platforms]
+    if built := dict.fromkeys(pin for one in ours for pin in one.built):
+        yield f"- Built from source: {', '.join(built)}."
 
 
 def _caps(title: str, constraints: Iterable[Constraint]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from kerasenv.env.variables import variables_of
 from kerasenv.lock.cells import pythons_of
 from kerasenv.lock.lockfile import Promise
 from kerasenv.lock.pins import shipped_pins
+from kerasenv.lock.wheels import Coverage, coverage_of
 from kerasenv.outcome import Outcome
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.evidence import Evidence, evidence_of
@@ -33,6 +34,8 @@ class Shown:
     variables: dict[str, str]
     variants: tuple[Variant, ...]
     pins: tuple[str, ...]
+    wheels: tuple[Coverage, ...]
+    """What the index has for each kind of machine; empty for a profile that doesn't ship with kerasenv."""
     verified: tuple[Evidence, ...]
 
 
@@ -61,6 +64,7 @@ def _shown(profile: Profile, variant: str | None) -> Shown:
         variables=variables_of(Promise.of(profile), Path("DIR")),
         variants=tuple(profile.variants.values()),
         pins=tuple(f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in pins),
+        wheels=coverage_of(profile) if variant is None else (),
         verified=tuple(one for one in evidence_of(profile) if one.variant == variant),
     )
 
@@ -71,6 +75,7 @@ def _lines(shown: Shown) -> list[str]:
         lines.append(f"  extends    {', '.join(shown.extends)}")
     lines.append(f"  Pythons    {', '.join(shown.pythons)}")
     lines.append(f"  platforms  {', '.join(PLATFORMS[name].title for name in shown.platforms)}")
+    lines += _where_not(shown)
     lines.append(f"  needs      {', '.join(shown.requirements)}")
     for title, constraints in (("caps", shown.constraints), ("built with", shown.build_constraints)):
         for cap in constraints:
@@ -85,3 +90,16 @@ def _lines(shown: Shown) -> list[str]:
         lines.append("  verified   not yet")
     lines += [f"  pins       {len(shown.pins)}:", *(f"    {pin}" for pin in shown.pins)] if shown.pins else []
     return lines
+
+
+def _where_not(shown: Shown) -> list[str]:
+    """Return where wheels are missing, and what is built everywhere."""
+    lines = []
+    for one in shown.wheels:
+        title = PLATFORMS[one.platform].title
+        if not one.pythons:
+            lines.append(f"  not on     {title}: no wheels of {', '.join(one.lacking)}")
+        elif len(one.pythons) < len(one.missing):
+            lines.append(f"  not all    {title}: CPython {', '.join(one.pythons)} only")
+    built = dict.fromkeys(pin for one in shown.wheels if one.platform in shown.platforms for pin in one.built)
+    return [*lines, f"  built      {', '.join(built)}, from source"] if built else lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerasenv.platforms import PLATFORMS
+from kerasenv.platforms import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,13 +35,7 @@ class Interpreter:
     @property
     def platform(self) -> Platform | None:
         """Return the kind of machine it runs on, None for one that no lock covers."""
-        for platform in PLATFORMS.values():
-            if (platform.sys_platform, platform.machine) == (
-                self.markers["sys_platform"],
-                self.markers["platform_machine"],
-            ):
-                return platform
-        return None
+        return platform_of(self.markers)
 
     def __str__(self) -> str:
         return f"CPython {self.version} ({self.source})"

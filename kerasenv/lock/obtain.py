@@ -16,15 +16,18 @@ from kerasenv.lock.lockfile import Lock, Promise, dump_lock, profile_in_name
 from kerasenv.lock.pins import shipped_pins
 from kerasenv.lock.resolve import resolve
 from kerasenv.lock.satisfy import differences
-from kerasenv.platforms import PLATFORMS
-from kerasenv.profiles.search import find_profile
+from kerasenv.lock.wheels import coverage_of, nearest
+from kerasenv.platforms import PLATFORMS, platform_of
+from kerasenv.profiles.search import find_profile, list_profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
     from kerasenv.lock.resolve import Wish
+    from kerasenv.platforms import Platform
     from kerasenv.profiles.profile import Profile
 
 
@@ -90,7 +93,7 @@ def check_machine(lock: Lock, interpreter: Interpreter) -> None:
     """Raise LockError if a lock is not for this Python on this machine."""
     if not _is_for(lock, {**interpreter.markers, "extra": ""}):
         raise LockError(
-            f"{lock.path.name} is not for this machine: {_machine(interpreter)}, Python {interpreter.version}.",
+            f"{lock.path.name} is not for this machine: {_machine(interpreter.markers)}, Python {interpreter.version}.",
             looked_at=[f"the lock is for: {marker}" for marker in lock.pylock.environments or ()],
             hints=["Resolve anew with the default engine, which covers every platform of the profile: --upgrade"],
         )
@@ -101,24 +104,48 @@ def _is_for(lock: Lock, markers: dict[str, Any]) -> bool:
     return not spoken or any(marker.evaluate(markers, context="lock_file") for marker in spoken)
 
 
-def check_platform(profile: Profile, interpreter: Interpreter) -> None:
-    """Raise ProfileError if a profile is not for this kind of machine."""
-    platform = interpreter.platform
-    if platform is None or platform.name not in profile.platforms:
-        raise ProfileError(
-            f"Profile {profile.name} is not for this machine: {_machine(interpreter)}.",
-            looked_at=[f"it is for {', '.join(PLATFORMS[name].title for name in profile.platforms)}"],
-            hints=["kerasenv show PROFILE tells where each profile runs."],
-        )
+def this_machine() -> dict[str, str]:
+    """Return the markers of the machine that kerasenv runs on."""
+    return {name: str(value) for name, value in default_environment().items()}
 
 
-def _machine(interpreter: Interpreter) -> str:
-    platform = interpreter.platform
-    return (
-        platform.title
-        if platform
-        else f"{interpreter.markers['sys_platform']} {interpreter.markers['platform_machine']}"
+def check_platform(profile: Profile, markers: Mapping[str, str], *, cwd: Path) -> None:
+    """Raise ProfileError, with the nearest choice that works, if a profile is not for a machine with these markers."""
+    platform = platform_of(markers)
+    if platform is not None and platform.name in profile.platforms:
+        return
+    looked_at = [f"it is for {', '.join(PLATFORMS[name].title for name in profile.platforms)}"]
+    looked_at += [
+        f"no wheels for {platform.title}: {', '.join(here.lacking)}"
+        for here in coverage_of(profile)
+        if platform is not None and here.platform == platform.name and not here.pythons
+    ]
+    raise ProfileError(
+        f"Profile {profile.name} is not for this machine: {_machine(markers)}.",
+        looked_at=looked_at,
+        hints=_elsewhere(profile, platform, cwd),
     )
+
+
+def _elsewhere(profile: Profile, platform: Platform | None, cwd: Path) -> list[str]:
+    """Return what a person can do whose machine a profile is not for, the nearest thing first."""
+    hints = []
+    others = list_profiles(cwd=cwd).profiles
+    if platform is not None and (near := nearest(profile, others, platform=platform.name)):
+        hints.append(f"The nearest that runs here is {near.name} ({near.summary}):  kerasenv create {near.name}")
+    if platform is not None and platform.name == "macos-arm64" and "macos-x86_64" in profile.platforms:
+        hints.append(
+            "Or give it a CPython for Intel, which macOS runs through Rosetta 2 (not tried by us; "
+            "TensorFlow from 1.6 on needs AVX there, which Rosetta has since macOS 15):  --python PATH"
+        )
+    if "linux-x86_64" in profile.platforms:
+        hints.append("Or make it in a virtual machine or container of Linux x86_64.")
+    return hints
+
+
+def _machine(markers: Mapping[str, str]) -> str:
+    platform = platform_of(markers)
+    return platform.title if platform else f"{markers['sys_platform']} {markers['platform_machine']}"
 
 
 def count_here(lock: Lock, interpreter: Interpreter) -> int:
