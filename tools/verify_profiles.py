@@ -2,8 +2,11 @@
 
     python tools/verify_profiles.py                       every profile on every Python of this machine that it is for
     python tools/verify_profiles.py theano-legacy         one of them
+    python tools/verify_profiles.py --newest --full       each on its newest Python here, with the trial of its era
 
-A run that fails takes the evidence of the same profile, variant, platform and Python away.
+Each run begins with an empty home and an empty cache, and with --rebuild it is done once more from the lock alone.
+As many go at the same time as processors and memory allow. A run that fails takes the evidence of the same profile,
+variant, platform and Python away.
 """
 
 from __future__ import annotations
@@ -13,72 +16,203 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import asdict
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
 from kerasenv import process
 from kerasenv.interpreters.find import find_all
+from kerasenv.interpreters.finders import pyenv
 from kerasenv.interpreters.interpreter import Interpreter
 from kerasenv.profiles.evidence import FILE, Evidence, pins_digest
+from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.profile import Profile
 from kerasenv.profiles.search import list_profiles
 from kerasenv.resources import shipped_profiles
+
+# What importing and training takes at most, next to the files of its packages that the system keeps in memory
+GIGABYTES_EACH = 3
+CHECKOUT = Path(__file__).resolve().parent.parent
+_writing = Lock()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One profile on one Python, and what is to be done with it."""
+
+    profile: Profile
+    variant: str | None
+    interpreter: Interpreter
+    full: bool
+    rebuild: bool
+
+    @property
+    def title(self) -> str:
+        """Return how it is called in the table."""
+        name = f"{self.profile.name} ({self.variant})" if self.variant else self.profile.name
+        return f"{name:<28} {self.interpreter.version!s:<8}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Came:
+    """How a run came out: the seconds of each thing that was done, and what went wrong, if anything did."""
+
+    run: Run
+    seconds: dict[str, float]
+    evidence: Evidence | None
+    error: str | None
+
+    def __str__(self) -> str:
+        cells = (f"{self.seconds[what]:.0f} s" if what in self.seconds else "-" for what in COLUMNS)
+        verdict = "passed" if self.error is None else f"FAILED: {self.error}"
+        return f"{self.run.title}  {'  '.join(f'{cell:>7}' for cell in cells)}  {verdict}"
+
+
+COLUMNS = ("create", "model", "trial", "rebuild")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--variant", help="a variant of the named profiles, not the profiles themselves")
+    parser.add_argument("--newest", action="store_true", help="only the newest Python here that a profile is for")
+    parser.add_argument("--full", action="store_true", help="the trial of the era as well")
+    parser.add_argument("--rebuild", action="store_true", help="once more, from the lock alone")
+    parser.add_argument("--jobs", type=int, default=_jobs(), help="how many at the same time (here: %(default)s)")
     options = parser.parse_args()
+    runs = _runs(options)
+    print(f"{'profile':<28} {'CPython':<8}  {'  '.join(f'{column:>7}' for column in COLUMNS)}", flush=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        came = list(pool.map(_verified, runs))
+    failed = [one for one in came if one.error is not None]
+    print(f"{len(came) - len(failed)} of {len(came)} passed", *failed, sep="\n")
+    return int(bool(failed) or not came)
+
+
+def _jobs() -> int:
+    """Return how many environments can train at the same time; where the memory can't be told, one."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    except (AttributeError, ValueError, OSError):  # Windows, macOS
+        return 1
+    return max(1, min(os.cpu_count() or 1, int(free / GIGABYTES_EACH)))
+
+
+def _runs(options: argparse.Namespace) -> list[Run]:
     here = {interpreter.minor: interpreter for interpreter in reversed(find_all(SpecifierSet()))}
-    failed = False
+    newest_first = sorted(here.values(), key=lambda interpreter: interpreter.version, reverse=True)
+    runs = []
     for profile in list_profiles(cwd=shipped_profiles()).profiles:
         if options.names and profile.name not in options.names:
             continue
-        for interpreter in here.values():
-            if profile.requires_python.contains(interpreter.version):
-                failed |= not _verify(profile, interpreter)
-    return int(failed)
+        chosen = variant_of(profile, options.variant) if options.variant else profile
+        fitting = [one for one in newest_first if chosen.requires_python.contains(one.version)]
+        runs += [
+            Run(
+                profile=chosen,
+                variant=options.variant,
+                interpreter=interpreter,
+                full=options.full,
+                rebuild=options.rebuild,
+            )
+            for interpreter in (fitting[:1] if options.newest else fitting)
+        ]
+    return runs
 
 
-def _verify(profile: Profile, interpreter: Interpreter) -> bool:
-    with tempfile.TemporaryDirectory(prefix="kerasenv-verify-") as folder:
-        words = ["create", profile.name, ".venv", "--python", str(interpreter.path), "--json", "--quiet"]
-        answer = process.run(
-            [sys.executable, "-m", "kerasenv", *words],
-            cwd=Path(folder),
-            environ={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
-        )
-    envelope = json.loads(answer.stdout)
-    platform = interpreter.platform.name if interpreter.platform else "unknown"
-    smoke = envelope["data"]["smoke"] if envelope["data"] else None
-    evidence = Evidence(
-        profile=profile.name,
-        variant=None,
-        date=envelope["data"]["environment"]["receipt"]["smoke"]["at"] if smoke else "",
-        platform=platform,
-        python=str(interpreter.version),
-        seconds=round(smoke["seconds"], 1) if smoke else 0.0,
-        versions=smoke["versions"] if smoke else {},
-        pins=pins_digest(profile.name, None) or "",
+def _verified(run: Run) -> Came:
+    came = _came(run)
+    with _writing:
+        _keep(came)
+        print(came, flush=True)
+    return came
+
+
+def _came(run: Run) -> Came:
+    """Do all that is asked for, up to what fails."""
+    seconds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="kerasenv-verify-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        environ = _fresh(folder / "home")
+        python = ("--python", str(run.interpreter.path))
+        variant = ("--variant", run.variant) if run.variant else ()
+        steps: list[tuple[str, tuple[str, ...]]] = [("create", ("create", run.profile.name, "env", *python, *variant))]
+        if run.full:
+            steps.append(("trial", ("smoke", "env", "--full")))
+        if run.rebuild:
+            lock = f"pylock.{run.profile.name}.toml"
+            steps.append(("rebuild", ("rebuild", lock, "again", *python)))
+        smoke: dict[str, Any] = {}
+        for what, words in steps:
+            began = time.perf_counter()
+            envelope = _kerasenv(words, cwd=folder, environ=environ if what != "rebuild" else _fresh(folder / "other"))
+            seconds[what] = time.perf_counter() - began
+            if envelope["error"]:
+                return Came(run=run, seconds=seconds, evidence=None, error=envelope["error"]["message"])
+            if what == "create":
+                smoke = envelope["data"]["smoke"]
+                seconds["model"] = smoke["seconds"]
+    return Came(run=run, seconds=seconds, evidence=_evidence(run, smoke, seconds), error=None)
+
+
+def _fresh(home: Path) -> dict[str, str]:
+    """Return variables with which nothing that was ever downloaded or made is found."""
+    names = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+    return {
+        **os.environ,
+        **{name: str(home / name.lower()) for name in names},
+        "UV_CACHE_DIR": str(home / "uv"),
+        "PYENV_ROOT": str(pyenv.root()),
+        "PYTHONPATH": str(CHECKOUT),
+    }
+
+
+def _kerasenv(words: tuple[str, ...], *, cwd: Path, environ: dict[str, str]) -> Any:
+    answer = process.run(
+        [sys.executable, "-m", "kerasenv", *words, "--json", "--quiet"],
+        cwd=cwd,
+        environ=environ,
     )
-    _keep(evidence, passed=bool(smoke and smoke["passed"]))
-    said = f"{evidence.seconds} s" if smoke else envelope["error"]["message"]
-    print(f"{profile.name:<24} CPython {interpreter.version}  {'passed' if smoke else 'FAILED'}  {said}", flush=True)
-    return bool(smoke)
+    return json.loads(answer.stdout)
 
 
-def _keep(evidence: Evidence, *, passed: bool) -> None:
+def _evidence(run: Run, smoke: dict[str, Any], seconds: dict[str, float]) -> Evidence:
+    platform = run.interpreter.platform
+    return Evidence(
+        profile=run.profile.name,
+        variant=run.variant,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        platform=platform.name if platform else "unknown",
+        python=str(run.interpreter.version),
+        seconds=round(smoke["seconds"], 1),
+        steps={step["name"]: round(step["seconds"], 1) for step in smoke["steps"]},
+        trial=round(seconds["trial"], 1) if run.full else None,
+        rebuilt=run.rebuild,
+        versions=smoke["versions"],
+        pins=pins_digest(run.profile.name, run.variant) or "",
+    )
+
+
+def _keep(came: Came) -> None:
+    run = came.run
     place = shipped_profiles() / FILE
     rows = json.loads(place.read_text("utf-8")) if place.is_file() else []
-    same = (evidence.profile, evidence.variant, evidence.platform, evidence.python)
+    platform = run.interpreter.platform
+    same = (run.profile.name, run.variant, platform.name if platform else "unknown", str(run.interpreter.version))
     rows = [row for row in rows if (row["profile"], row["variant"], row["platform"], row["python"]) != same]
-    rows += [asdict(evidence)] if passed else []
-    rows.sort(
-        key=lambda row: (row["profile"], row["variant"] or "", row["platform"], row["python"].split(".")[1].zfill(2))
-    )
+    rows += [asdict(came.evidence)] if came.evidence else []
+    rows.sort(key=_place_of)
     place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def _place_of(row: dict[str, Any]) -> tuple[str, str, str, list[int]]:
+    return row["profile"], row["variant"] or "", row["platform"], [int(part) for part in row["python"].split(".")]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kerasenv.resources import SHIPPED_PROFILES, shipped_profiles
@@ -27,6 +27,12 @@ class Evidence:
     platform: str
     python: str
     seconds: float
+    """What the model took, from import to load; `steps` has each step."""
+    steps: Mapping[str, float] = field(default_factory=dict)
+    trial: float | None = None
+    """The seconds of the era's trial (`kerasenv smoke --full`), None if that was not run."""
+    rebuilt: bool = False
+    """Whether the same was made once more from the lock alone."""
     versions: Mapping[str, str]
     pins: str
     """The sha256 of the pins that were installed; other pins are not proven by this run."""
