@@ -1,4 +1,4 @@
-"""The machines that a lock can cover, in the terms of markers and of wheel tags."""
+"""The machines and Pythons that a lock can cover; the machines in the terms of markers and of wheel tags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+KNOWN_PYTHONS = ("2.7", *(f"3.{minor}" for minor in range(6, 15)))
+"""The minor versions of CPython that a lock can cover, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

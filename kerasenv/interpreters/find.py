@@ -16,19 +16,28 @@ from packaging.version import Version
 
 from kerasenv import process
 from kerasenv.errors import InterpreterError, ProgramError
-from kerasenv.interpreters.finders import path, pyenv, running, uv
+from kerasenv.interpreters.finders import kept, path, pyenv, running, uv
 from kerasenv.interpreters.interpreter import Interpreter
+from kerasenv.platforms import KNOWN_PYTHONS
 from kerasenv.resources import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FINDERS = (running, path, pyenv, uv)
-_NAMED_VERSION = re.compile(r"(?:c?python)?(\d+(?:\.\d+){0,2})(?:\.exe)?", re.IGNORECASE)
+_FINDERS = (running, path, pyenv, uv, kept)
+# What a person calls a version: 3.7, 3.7.16, python3.7
+NAMED_VERSION = re.compile(r"(?:c?python)?(\d+(?:\.\d+){0,2})(?:\.exe)?", re.IGNORECASE)
 _PROBE_SECONDS = 60
 _LEAVE_OUT = "Leave --python out, and kerasenv looks for one that fits."
 # Newest first, then those to come, the next one first
-_MINORS = (*(f"3.{minor}" for minor in range(14, 5, -1)), "2.7", *(f"3.{minor}" for minor in range(15, 30)))
+_NEXT = Version(KNOWN_PYTHONS[-1]).minor + 1
+_MINORS = (*reversed(KNOWN_PYTHONS), *(f"3.{minor}" for minor in range(_NEXT, _NEXT + 15)))
+
+
+class NoneFits(InterpreterError):
+    """No Python of this machine fits; of those that would, `obtainable` are worth having, the best one first."""
+
+    obtainable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +47,7 @@ class _Refused:
 
 
 def find_interpreter(requires: SpecifierSet, *, request: str | None = None, who: str) -> Interpreter:
-    """Return the Python that `request` asks for, or else the first that fits `requires`.
+    """Return the Python that `request` asks for, or else the first that fits `requires`; raise NoneFits if none does.
 
     A request is a path (of an interpreter, or of a folder that holds one), a version such as 3.7 or 3.7.16, a name such
     as python3.7, or a specifier such as >=3.6,<3.8. `who` needs it, for the message if there is none.
@@ -62,6 +71,14 @@ def find_all(wanted: SpecifierSet) -> list[Interpreter]:
             continue
         found.setdefault(interpreter.path.resolve(), interpreter)
     return list(found.values())
+
+
+def worth_having(wanted: SpecifierSet) -> Iterator[str]:
+    """Yield the minor versions that fit, newest first, each with a patch if only some of its patches fit."""
+    for minor in _MINORS:
+        patch = next((patch for patch in range(99, -1, -1) if wanted.contains(f"{minor}.{patch}")), None)
+        if patch is not None:
+            yield minor if patch == 99 else f"{minor}.{patch}"  # noqa: PLR2004
 
 
 def inspect(executable: Path, *, source: str) -> Interpreter:
@@ -133,7 +150,7 @@ def _checked(executable: Path, *, source: str, requires: SpecifierSet, who: str)
 def _as_path(request: str) -> Path | None:
     """Return the interpreter that a request names as a file or folder, None if it speaks of a version."""
     given = Path(os.path.expanduser(request))  # noqa: PTH111  # Path.expanduser raises for ~=3.11
-    if given.is_dir() and (os.sep in request or "/" in request or not _NAMED_VERSION.fullmatch(request)):
+    if given.is_dir() and (os.sep in request or "/" in request or not NAMED_VERSION.fullmatch(request)):
         for inside in (
             ("Scripts/python.exe", "python.exe") if sys.platform == "win32" else ("bin/python", "bin/python3")
         ):
@@ -144,12 +161,12 @@ def _as_path(request: str) -> Path | None:
         return given.absolute()
     if os.sep in request or "/" in request:
         raise InterpreterError(f"There is no {given}.", hints=["--python takes a path, a version (3.7) or >=3.6,<3.8."])
-    on_path = None if _NAMED_VERSION.fullmatch(request) else shutil.which(request)
+    on_path = None if NAMED_VERSION.fullmatch(request) else shutil.which(request)
     return Path(on_path) if on_path else None
 
 
 def _as_specifier(request: str) -> SpecifierSet:
-    named = _NAMED_VERSION.fullmatch(request.strip())
+    named = NAMED_VERSION.fullmatch(request.strip())
     if named:
         version = named[1]
         return SpecifierSet(f"=={version}" if version.count(".") == 2 else f"=={version}.*")  # noqa: PLR2004
@@ -164,24 +181,18 @@ def _as_specifier(request: str) -> SpecifierSet:
 
 def _none_fits(
     requires: SpecifierSet, *, who: str, asked: str, refused: list[_Refused], obtainable: SpecifierSet
-) -> InterpreterError:
+) -> NoneFits:
     present = sorted({(one.version, one.source, str(one.path)) for one in find_all(SpecifierSet())}, reverse=True)
     looked_at = [f"{version} ({source}): {place}" for version, source, place in present]
     looked_at += [f"{one.path}: {one.why}" for one in refused]
-    return InterpreterError(
+    fitting = tuple(worth_having(obtainable))
+    error = NoneFits(
         f"{who} needs {_spoken(requires)}{asked}; no such Python was found on this machine.",
         looked_at=looked_at or ["no other Python at all"],
-        hints=_ways_to_get_one(_worth_having(obtainable) or _worth_having(requires)),
+        hints=_ways_to_get_one(next(iter((*fitting, *worth_having(requires))), None)),
     )
-
-
-def _worth_having(wanted: SpecifierSet) -> str | None:
-    """Return the newest minor version that fits, with a patch if only some fit; None if there is no such Python."""
-    for minor in _MINORS:
-        patch = next((patch for patch in range(99, -1, -1) if wanted.contains(f"{minor}.{patch}")), None)
-        if patch is not None:
-            return minor if patch == 99 else f"{minor}.{patch}"  # noqa: PLR2004
-    return None
+    error.obtainable = fitting
+    return error
 
 
 def _ways_to_get_one(version: str | None) -> list[str]:

@@ -33,6 +33,11 @@ class Interpreter:
         return f"{self.version.major}.{self.version.minor}"
 
     @property
+    def usable(self) -> bool:
+        """Say whether it is a CPython of 64 bits, for which wheels are built."""
+        return self.implementation == "CPython" and self.bits == 64  # noqa: PLR2004
+
+    @property
     def platform(self) -> Platform | None:
         """Return the kind of machine it runs on, None for one that no lock covers."""
         return platform_of(self.markers)
