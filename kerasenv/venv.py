@@ -7,9 +7,11 @@ import logging
 import os
 import sys
 from contextlib import redirect_stderr
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kerasenv import process
 from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 logging.getLogger("virtualenv").addHandler(logging.NullHandler())
 
 _FIRST_VERSION_OF_THE_PATCH = (3, 8)
+_OLD_APP_DATA = "virtualenv-for-python2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +43,7 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
     """
     from virtualenv import session_via_cli  # noqa: PLC0415  # 130 ms that most commands don't need
 
-    words = ["--python", str(interpreter), "--no-seed", "--no-periodic-update"]
-    words += ["--prompt", prompt] if prompt else []
-    words += ["--app-data", str(cache_folder() / "virtualenv"), "--", str(folder)]
+    words = ["--no-seed", *_words(interpreter, folder, prompt=prompt, app_data="virtualenv")]
     said = io.StringIO()
     try:
         # It refuses as a command line program does: usage on standard error, then SystemExit
@@ -54,18 +55,67 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
             with (creator.dest / "pyvenv.cfg").open("a", encoding="utf-8") as config:
                 config.write("relocatable = true\n")
     except (SystemExit, RuntimeError, OSError) as error:
-        reason = said.getvalue().strip().rpartition("error: ")[2] or str(error)
-        raise EnvironmentFolderError(
-            f"virtualenv can't make an environment in {folder}: {reason}", looked_at=[f"interpreter {interpreter}"]
-        ) from error
+        raise _error(folder, interpreter, said.getvalue() or str(error)) from error
     return BareEnvironment(
         folder=creator.dest, python=creator.exe, bin_dir=creator.script_dir, site_packages=creator.purelib
     )
 
 
+def create_bare_environment_with(
+    virtualenv: Path, interpreter: Path, folder: Path, *, prompt: str | None = None, pip: bool = False
+) -> BareEnvironment:
+    """Let the virtualenv that the Python `virtualenv` has make an environment of a CPython 2.7; nothing is downloaded.
+
+    With `pip` it gets the one that this virtualenv brings along. The scripts of the shells are those of kerasenv's own
+    virtualenv all the same: older ones put the path into them as it is, where a quote ends it and a command runs.
+    """
+    seed = ["--seeder=app-data", "--no-download", "--no-setuptools", "--no-wheel"] if pip else ["--no-seed"]
+    words = [*seed, "--activators=python", *_words(interpreter, folder, prompt=prompt, app_data=_OLD_APP_DATA)]
+    environ = {name: value for name, value in _environ().items() if not name.startswith("PYTHON")}
+    answer = process.run([virtualenv, "-m", "virtualenv", *words], environ=environ)
+    if answer.returncode:
+        raise _error(folder, interpreter, "\n".join(answer.last_lines()))
+    windows = sys.platform == "win32"
+    library = folder / "Lib" if windows else folder / "lib" / "python2.7"
+    python = python_in(folder)
+    _write_activation_scripts(folder, interpreter, prompt=prompt)
+    return BareEnvironment(folder=folder, python=python, bin_dir=python.parent, site_packages=library / "site-packages")
+
+
+def _write_activation_scripts(folder: Path, interpreter: Path, *, prompt: str | None) -> None:
+    """Write those of the shells; activate_this.py has to speak the environment's own Python."""
+    from virtualenv import session_via_cli  # noqa: PLC0415  # see above
+    from virtualenv.activation import PythonActivator  # noqa: PLC0415  # see above
+
+    words = ["--no-seed", *_words(sys.executable, folder, prompt=prompt, app_data="virtualenv")]
+    try:
+        with session_via_cli(words, setup_logging=False, env=_environ()) as session:
+            creator = session.creator
+            # Which Tcl and Tk there are is known only of the Python that runs kerasenv
+            creator.interpreter = copy(creator.interpreter)
+            creator.interpreter.tcl_lib = creator.interpreter.tk_lib = None
+            for activator in session.activators:
+                if not isinstance(activator, PythonActivator):
+                    activator.generate(creator)
+    except (SystemExit, RuntimeError, OSError) as error:
+        raise _error(folder, interpreter, str(error)) from error
+
+
 def python_in(folder: Path) -> Path:
     """Return where an environment in `folder` has its interpreter."""
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _words(interpreter: Path | str, folder: Path, *, prompt: str | None, app_data: str) -> list[str]:
+    words = ["--python", str(interpreter), "--no-periodic-update", *(["--prompt", prompt] if prompt else [])]
+    return [*words, "--app-data", str(cache_folder() / app_data), "--", str(folder)]
+
+
+def _error(folder: Path, interpreter: Path, said: str) -> EnvironmentFolderError:
+    reason = said.strip().rpartition("error: ")[2]
+    return EnvironmentFolderError(
+        f"virtualenv can't make an environment in {folder}: {reason}", looked_at=[f"interpreter {interpreter}"]
+    )
 
 
 def _environ() -> dict[str, str]:

@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING
 
 from kerasenv.engines.pip_tools import PipToolsEngine
 from kerasenv.engines.uv import UvEngine
+from kerasenv.errors import UsageError
+from kerasenv.interpreters.serving import serving
 
 if TYPE_CHECKING:
     from kerasenv.engine import Engine
+    from kerasenv.interpreters.interpreter import Interpreter
 
 ENGINES: dict[str, type[UvEngine | PipToolsEngine]] = {"uv": UvEngine, "pip-tools": PipToolsEngine}
-DEFAULT = "uv"
 
 
-def choose_engine(name: str | None) -> tuple[Engine, str]:
-    """Return the engine, and why this one."""
-    return ENGINES[name or DEFAULT](), "--engine" if name else "default"
+def choose_engine(name: str | None, interpreter: Interpreter) -> tuple[Engine, str]:
+    """Return the engine that works for a Python, and why this one; raise UsageError if the named one doesn't."""
+    serve = serving(interpreter.version).engines
+    if name is None:
+        return ENGINES[serve[0]](), "default" if len(serve) > 1 else f"serves CPython {interpreter.minor}"
+    if name not in serve:
+        raise UsageError(
+            f"{name} can't work for CPython {interpreter.minor}.",
+            looked_at=[f"{interpreter}: {interpreter.path}", f"what works for it: {', '.join(serve)}"],
+            hints=[f"Leave --engine out, or type --engine {serve[0]}"],
+        )
+    return ENGINES[name](), "--engine"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock
 
@@ -17,16 +18,59 @@ from kerasenv.uv import uv_command, uv_environ
 from kerasenv.venv import create_bare_environment, python_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from kerasenv.engine import Index
     from kerasenv.interpreters.interpreter import Interpreter
+
+LOCKS = Path(__file__).with_name("tool_locks")
+"""What tool environments hold, as hashed requirements."""
 
 _DIGITS = 16
 
 
-def tool_environment(tool: str, requirements: str, *, interpreter: Interpreter, index: Index) -> Path:
+class Fill(Protocol):
+    """Makes an environment and installs into it."""
+
+    def __call__(self, folder: Path, wanted: Path, *, interpreter: Interpreter, index: Index) -> process.Finished:
+        """Do so in `folder`, which holds nothing but the requirements file `wanted`."""
+        ...
+
+
+def fill_with_uv(folder: Path, wanted: Path, *, interpreter: Interpreter, index: Index) -> process.Finished:
+    """Let virtualenv make the environment, and uv install into it."""
+    environment = create_bare_environment(interpreter.path, folder)
+    return process.run(
+        [
+            *uv_command(),
+            "pip",
+            "sync",
+            "--no-config",
+            "--quiet",
+            f"--python={environment.python}",
+            "--no-python-downloads",
+            "--require-hashes",
+            str(wanted),
+        ],
+        # As a variable, an address with a password is not for everyone to see in the list of processes
+        environ=uv_environ({"UV_DEFAULT_INDEX": index.url} if index.url else {}),
+        cwd=folder,
+    )
+
+
+def tool_environment(
+    tool: str,
+    requirements: str,
+    *,
+    interpreter: Interpreter,
+    index: Index,
+    fill: Fill = fill_with_uv,
+    hints: Sequence[str] = (),
+) -> Path:
     """Return the Python of an environment that holds just these hashed requirements; make it if it isn't there.
 
     It is built beside its place and renamed, so what is in its place is whole; who comes at the same time waits.
+    `hints` are for a person whose index hasn't got it.
     """
     tools = data_folder() / "tools"
     place = tools / f"{tool}-{interpreter.minor}-{_key(interpreter, requirements)}"
@@ -39,7 +83,13 @@ def tool_environment(tool: str, requirements: str, *, interpreter: Interpreter, 
             if not python_in(place).exists():
                 _clear_away(place, *tools.glob(f".{place.name}-*"))
                 progress.passing(f"Getting {tool} ready for CPython {interpreter.minor}, which is kept for next time")
-                _make(place, requirements, interpreter=interpreter, index=index, tool=tool)
+                answer = _make(place, requirements, partial(fill, interpreter=interpreter, index=index))
+                if answer.returncode:
+                    raise InstallError(
+                        f"{tool} could not be installed for CPython {interpreter.minor}.",
+                        looked_at=[index.source, *answer.last_lines()],
+                        hints=hints,
+                    )
     except OSError as error:
         raise InstallError(
             f"{tool} can't be put into its folder: {error.strerror or error}", looked_at=[str(place)]
@@ -52,35 +102,15 @@ def _key(interpreter: Interpreter, requirements: str) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]
 
 
-def _make(place: Path, requirements: str, *, interpreter: Interpreter, index: Index, tool: str) -> None:
+def _make(place: Path, requirements: str, fill: Callable[[Path, Path], process.Finished]) -> process.Finished:
     staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
-        environment = create_bare_environment(interpreter.path, staging)
         wanted = staging / "requirements.txt"
         wanted.write_text(requirements, encoding="utf-8")
-        answer = process.run(
-            [
-                *uv_command(),
-                "pip",
-                "sync",
-                "--no-config",
-                "--quiet",
-                f"--python={environment.python}",
-                "--no-python-downloads",
-                "--require-hashes",
-                str(wanted),
-            ],
-            # As a variable, an address with a password is not for everyone to see in the list of processes
-            environ=uv_environ({"UV_DEFAULT_INDEX": index.url} if index.url else {}),
-            cwd=staging,
-        )
-        if answer.returncode:
-            raise InstallError(
-                f"{tool} could not be installed for CPython {interpreter.minor}.",
-                looked_at=[index.source, *answer.last_lines()],
-                hints=["The default engine needs no such tools: --engine uv"],
-            )
-        staging.rename(place)
+        answer = fill(staging, wanted)
+        if not answer.returncode:
+            staging.rename(place)
+        return answer
     finally:
         _clear_away(staging)
 
