@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from packaging.utils import canonicalize_name
 
 from kerasenv.errors import ProfileError
-from kerasenv.profiles.load import RawSmoke, RawVariant
+from kerasenv.profiles.load import RawSmoke, RawTrial, RawVariant
 from kerasenv.profiles.profile import KerasSettings, Profile, Variant
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import SmokePlan, Trial
 from kerasenv.tables import Faults, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from kerasenv.profiles.load import RawProfile
     from kerasenv.profiles.profile import Constraint
+    from kerasenv.smoke.plan import Noise
+    from kerasenv.system.need import SystemNeed
 
 T = TypeVar("T")
-Part = TypeVar("Part", "RawProfile", RawSmoke, RawVariant, KerasSettings)
+Part = TypeVar("Part", "RawProfile", RawSmoke, RawTrial, RawVariant, KerasSettings)
 
 _INFER_ONLY = ("numpy", "openvino")  # Keras says of both: fit is not implemented
 
@@ -79,6 +81,9 @@ def _joined(child: RawProfile, parent: RawProfile) -> RawProfile:
             for name in names
         },
         smoke=_over(child.smoke, parent.smoke),
+        trial=_over(child.trial, parent.trial),
+        noise=_by_package(child.noise, parent.noise, _text),
+        system=_by_package(child.system, parent.system, _need),
     )
 
 
@@ -87,7 +92,7 @@ def _over(child: Part, parent: Part) -> Part:
     return replace(parent, **_said(child))
 
 
-def _said(part: RawProfile | RawSmoke | RawVariant | KerasSettings) -> dict[str, Any]:
+def _said(part: RawProfile | RawSmoke | RawTrial | RawVariant | KerasSettings) -> dict[str, Any]:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -97,6 +102,14 @@ def _by_package(child: Iterable[T], parent: Iterable[T], package: Callable[[T], 
     own = tuple(child)
     packages = {package(entry) for entry in own}
     return (*(entry for entry in parent if package(entry) not in packages), *own)
+
+
+def _text(noise: Noise) -> str:
+    return noise.text
+
+
+def _need(need: SystemNeed) -> str:
+    return need.name
 
 
 def _package(requirement: Requirement) -> str:
@@ -120,6 +133,12 @@ def _complete(raw: RawProfile, *, lineage: tuple[str, ...]) -> Profile:
     for key, value in needed.items():
         if not value:
             faults.add(key, "missing, here and in all that it extends" if lineage else "missing")
+    hashed = [bool(one.sha256) for one in raw.build_constraints]
+    for number, one in enumerate(raw.build_constraints):
+        if any(hashed) and not one.sha256:
+            # Otherwise a build could still fetch something that nobody has looked at
+            message = f"{one.requirement.name} has no sha256 and others have; either all or none"
+            faults.add(f"build-constraints[{number}].sha256", message)
     variants = [_variant(name, variant, raw, faults) for name, variant in raw.variants.items()]
     if faults or raw.summary is None or raw.era is None or raw.requires_python is None or raw.platforms is None:
         raise ProfileError(faults.told_of(raw.source))
@@ -144,6 +163,9 @@ def _complete(raw: RawProfile, *, lineage: tuple[str, ...]) -> Profile:
         settings=raw.settings,
         variants={variant.name: variant for variant in variants if variant is not None},
         smoke=replace(plan, **_said(raw.smoke)),
+        trial=replace(Trial(), **_said(raw.trial)),
+        noise=raw.noise,
+        system=raw.system,
         source=raw.source,
         lineage=lineage,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,12 +16,16 @@ from kerasenv.errors import ProfileError
 from kerasenv.platforms import PLATFORMS
 from kerasenv.process import redact
 from kerasenv.profiles.profile import Constraint, KerasSettings
+from kerasenv.profiles.system import system_needs
 from kerasenv.profiles.variables import variable_value, why_refused
+from kerasenv.smoke.plan import IDIOMS, Noise
 from kerasenv.tables import Faults, Table, filled, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from kerasenv.system.need import SystemNeed
 
 BACKENDS = ("tensorflow", "theano", "cntk", "torch", "jax", "numpy", "openvino")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -53,6 +58,14 @@ class RawSmoke:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RawTrial:
+    """An era trial as one profile words it; None is left to what the profile extends."""
+
+    idiom: str | None = None
+    imports: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RawProfile:
     """A profile as its own file words it; None is left to what it extends."""
 
@@ -71,6 +84,9 @@ class RawProfile:
     settings: KerasSettings = field(default_factory=KerasSettings)
     variants: Mapping[str, RawVariant] = field(default_factory=dict)
     smoke: RawSmoke = field(default_factory=RawSmoke)
+    trial: RawTrial = field(default_factory=RawTrial)
+    noise: tuple[Noise, ...] = ()
+    system: tuple[SystemNeed, ...] = ()
 
 
 def load_profile_file(path: Path, source: str, *, name: str | None = None) -> RawProfile:
@@ -121,12 +137,15 @@ def _profile(table: Table, source: str, expected: str | None) -> RawProfile:
         platforms=(platforms := _some(table, "platforms", one_of(PLATFORMS))),
         requirements=table.texts("requirements", _requirement) or (),
         constraints=_constraints(table, "constraints"),
-        build_constraints=_constraints(table, "build-constraints"),
+        build_constraints=_constraints(table, "build-constraints", hashed=True),
         backend=table.text("backend", one_of(BACKENDS)),
         variables=_variables(table.table("environment")),
         settings=_settings(table.table("keras")),
         variants=_variants(table.table("variants"), platforms),
         smoke=_smoke(table.table("smoke")),
+        trial=trial_of(table.table("trial")),
+        noise=noise_of(table),
+        system=system_needs(table),
     )
     table.done()
     return profile
@@ -143,15 +162,29 @@ def _some(table: Table, key: str, read: Callable[[str], str]) -> tuple[str, ...]
     return names
 
 
-def _constraints(table: Table, key: str) -> tuple[Constraint, ...]:
+def _constraints(table: Table, key: str, *, hashed: bool = False) -> tuple[Constraint, ...]:
     constraints = []
     for entry in table.tables(key):
         requirement = entry.text("requirement", _bound, required=True)
         because = entry.text("because", filled, required=True)
         seen = entry.text("seen", filled, required=True)
+        sha256 = (entry.texts("sha256", digest) or ()) if hashed else ()
+        if sha256 and requirement and not _names_one_version(requirement):
+            entry.fault("sha256", f"needs a requirement of one version, such as {requirement.name}==1.2.3")
         if requirement and because and seen:
-            constraints.append(Constraint(requirement=requirement, because=because, seen=seen))
+            constraints.append(Constraint(requirement=requirement, because=because, seen=seen, sha256=sha256))
     return tuple(constraints)
+
+
+def digest(text: str) -> str:
+    """Read a sha256, as an index writes it."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError(f"{text!r} is no sha256: that is 64 digits and letters from a to f")
+    return text
+
+
+def _names_one_version(requirement: Requirement) -> bool:
+    return [one.operator for one in requirement.specifier] == ["=="] and "*" not in str(requirement.specifier)
 
 
 def _variables(table: Table) -> dict[str, str]:
@@ -202,6 +235,39 @@ def _smoke(table: Table) -> RawSmoke:
         trains=table.flag("trains"),
         formats=_some(table, "formats", one_of(_FORMATS)),
     )
+
+
+def trial_of(table: Table) -> RawTrial:
+    """Read an era trial, in a profile or in a lock."""
+    return RawTrial(idiom=table.text("idiom", one_of(IDIOMS)), imports=table.texts("imports", _import))
+
+
+def noise_of(table: Table) -> tuple[Noise, ...]:
+    """Read the rows of noise below a table, in a profile or in a lock."""
+    rows = []
+    for entry in table.tables("noise"):
+        text = entry.text("text", _line, required=True)
+        because = entry.text("because", filled, required=True)
+        if text and because:
+            rows.append(Noise(text=text, because=because))
+    return tuple(rows)
+
+
+def _import(text: str) -> str:
+    """Read a statement that does nothing but import."""
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        statements = []
+    if len(statements) != 1 or not isinstance(statements[0], (ast.Import, ast.ImportFrom)):
+        raise ValueError(f"{text!r} is no import statement")
+    return text
+
+
+def _line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ValueError("must be a part of one line")
+    return filled(text)
 
 
 def _name(text: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kerasenv.smoke.plan import Trial
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    from kerasenv.smoke.plan import SmokePlan
+    from kerasenv.smoke.plan import Noise, SmokePlan
+    from kerasenv.system.need import SystemNeed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +24,8 @@ class Constraint:
     requirement: Requirement
     because: str
     seen: str
+    sha256: tuple[str, ...] = ()
+    """Of what builds source distributions: the digests of the files that may stand for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +69,9 @@ class Profile:
     settings: KerasSettings = field(default_factory=KerasSettings)
     variants: Mapping[str, Variant] = field(default_factory=dict)
     smoke: SmokePlan
+    trial: Trial = field(default_factory=Trial)
+    noise: tuple[Noise, ...] = ()
+    system: tuple[SystemNeed, ...] = ()
     source: str
     """Where it was read: a path, or a path and a table of pyproject.toml."""
     lineage: tuple[str, ...] = ()

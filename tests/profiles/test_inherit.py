@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kerasenv.errors import ProfileError
 from kerasenv.profiles.inherit import inherit, variant_of
 from kerasenv.profiles.load import load_profile_table
+from kerasenv.smoke.plan import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,6 +175,39 @@ def test_variables_and_variants_are_merged_key_by_key() -> None:
     assert list(profile.variants) == ["cpu", "cuda", "mkl"]
     assert profile.variants["cpu"].summary == "Small"
     assert profile.variants["cpu"].without == ("tensorflow",)
+
+
+def test_noise_adds_up_and_a_trial_is_the_nearer_one() -> None:
+    noisy = """
+    [trial]
+    idiom = "keras1"
+    imports = ["import keras", "from keras.layers.core import Dense"]
+    [[noise]]
+    text = "BLAS"
+    because = "then"
+    [[noise]]
+    text = "oneDNN"
+    because = "then"
+    """
+    other = """
+    [trial]
+    imports = ["from keras.layers import Dense"]
+    [[noise]]
+    text = "BLAS"
+    because = "now"
+    [[noise]]
+    text = "CUDA"
+    because = "now"
+    """
+    parent = BASE | tomli.loads(noisy)
+
+    profile = merge(child(other), parent)
+
+    assert profile.trial == Trial(idiom="keras1", imports=("from keras.layers import Dense",))
+    assert [(row.text, row.because) for row in profile.noise] == [("oneDNN", "then"), ("BLAS", "now"), ("CUDA", "now")]
+    assert merge(child(""), parent).trial == merge(parent).trial
+    assert merge(child("trial.imports = []"), parent).trial.imports == ()
+    assert merge(BASE).trial == Trial()
 
 
 def test_the_nearest_of_many_wins() -> None:
