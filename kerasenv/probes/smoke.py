@@ -9,15 +9,10 @@ argv[1], a JSON object:
     backend   the backend that must be in use, or null to accept any
     trains    false for a backend that can only infer
     formats   the file formats to save to and load from, such as ["h5", "keras"]
+    gpu       optional: true if the backend must see a GPU
     settings  optional: the "floatx", "epsilon" and "image_data_format" that Keras must have read
 
-Standard output, one JSON object per line (whatever else is printed goes to standard error):
-
-    {"event": "start", "name": ...}
-    {"event": "step", "name": ..., "status": "passed" | "failed" | "skipped", "seconds": ..., "detail": ...}
-    {"event": "result", "passed": ..., "versions": {...}, "failed_step": ..., "error": ..., "traceback": [...]}
-
-A start without its step, or no result at the end, means that the process died. The exit code is 0 when all passed.
+Standard output is the report of kerasenv_probe.py.
 
 Everything that is asked of Keras and of numpy (K is what the plan imports):
 
@@ -47,128 +42,32 @@ import functools
 import importlib
 import json
 import os
-import random
-import time
-import traceback
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode, writes = True, sys.dont_write_bytecode  # this folder is not the environment's
+from kerasenv_probe import (  # noqa: E402  # only now it can be found
+    Unexpected,
+    as_text,
+    check_loaded,
+    check_loss,
+    conduct,
+    devices_of,
+    import_keras,
+    is_gpu,
+    numbers,
+    same_numbers,
+    version_of,
+    versions_seen,
+)
+
+sys.path.pop()
+sys.dont_write_bytecode = writes
 
 INPUTS, HIDDEN, CLASSES = 784, 128, 10
 SAMPLES, BATCH = 64, 32  # two training steps
-TRACEBACK_LINES = 15
 SUM_TOLERANCE = 1e-2  # ten float16 numbers
-LOADED_TOLERANCE = 1e-3  # same weights, same data: only the order of additions may differ, on a GPU at low precision
 
 DIM_ORDERINGS = {"th": "channels_first", "tf": "channels_last"}
-
-# What a version is reported of: the name people know, and the module that says it
-REPORTED = (
-    ("numpy", "numpy"),
-    ("tensorflow", "tensorflow"),
-    ("tf_keras", "tf_keras"),
-    ("theano", "theano"),
-    ("cntk", "cntk"),
-    ("torch", "torch"),
-    ("jax", "jax"),
-    ("openvino", "openvino"),
-    ("h5py", "h5py"),
-    ("protobuf", "google.protobuf"),
-    ("scipy", "scipy"),
-)
-
-clock = getattr(time, "perf_counter", time.time)
-
-
-class Unexpected(Exception):
-    """Nothing raised, and yet what came out isn't what was promised."""
-
-
-class StepFailed(Exception):
-    """A step did not pass: its name, the error in words, and the end of the traceback."""
-
-    def __init__(self, step, error, lines):
-        Exception.__init__(self, error)
-        self.step = step
-        self.error = error
-        self.lines = lines
-
-
-def private_stdout():
-    """Keep standard output for the report alone: libraries write to it from Python and from C."""
-    private = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return private
-
-
-def show_crashes():
-    """Have Python say where it was when a library brings the process down."""
-    try:
-        import faulthandler
-    except ImportError:  # Python 2.7
-        return
-    faulthandler.enable(sys.stderr)
-
-
-def as_text(value):
-    """Return text that can be encoded anywhere, from text, from the bytes that Python 2 calls str, or from anything."""
-    if not isinstance(value, bytes) and not hasattr(value, "encode"):
-        value = str(value)
-    if not isinstance(value, bytes):
-        value = value.encode("utf-8", "replace")
-    return value.decode("utf-8", "replace")
-
-
-def describe_exception():
-    """Return the current exception in words, and the last lines of its traceback."""
-    kind, value, trace = sys.exc_info()
-    if isinstance(value, Unexpected):
-        return as_text(str(value)), []
-    trace = trace.tb_next or trace  # without Report.run
-    words = traceback.format_exception_only(kind, value)
-    # A SyntaxError comes with the line and the place; its message is the last part
-    message = words[-1] if isinstance(value, SyntaxError) else "".join(words)
-    lines = [
-        line.rstrip()
-        for part in traceback.format_exception(kind, value, trace)
-        for line in as_text(part).splitlines()
-        if line.strip(" ~^")  # neither empty nor the markers under the source that Python 3.11 and newer draw
-    ]
-    return as_text(message).strip(), lines[-TRACEBACK_LINES:]
-
-
-def numbers(rows):
-    """Return plain floats, so that nothing of numpy is needed to compare them."""
-    return [[float(number) for number in row] for row in rows]
-
-
-class Report(object):
-    """Writes what happens to the private standard output."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def send(self, **event):
-        self.stream.write(json.dumps(event, sort_keys=True).encode("ascii") + b"\n")
-        self.stream.flush()
-
-    def run(self, name, act):
-        """Run one step; `act` returns a detail worth telling."""
-        self.send(event="start", name=name)
-        started = clock()
-        try:
-            detail = act()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # a library that calls sys.exit has failed the step, too
-            error, lines = describe_exception()
-            self.tell(name, "failed", clock() - started, error)
-            raise StepFailed(name, error, lines)
-        self.tell(name, "passed", clock() - started, detail)
-
-    def skip(self, name, reason):
-        self.tell(name, "skipped", 0.0, reason)
-
-    def tell(self, name, status, seconds, detail):
-        self.send(event="step", name=name, status=status, seconds=round(seconds, 3), detail=detail or "")
 
 
 class Smoke(object):
@@ -187,33 +86,17 @@ class Smoke(object):
         self.predictions = None
 
     def import_keras(self):
+        self.keras = import_keras(self.name)
         if self.name == "tensorflow.keras":
-            tensorflow = importlib.import_module("tensorflow")
-            self.keras = tensorflow.keras
             self.models, self.layers, self.backend = self.keras.models, self.keras.layers, self.keras.backend
-            # Code says `tf.keras` or `from tensorflow.keras import ...`: two ways in, the second since 1.9
-            if [int(part) for part in tensorflow.__version__.split(".")[:2]] >= [1, 9]:
-                importlib.import_module("tensorflow.keras.models")
         else:
-            self.keras = importlib.import_module(self.name)
             self.models = importlib.import_module(self.name + ".models")
             self.layers = importlib.import_module(self.name + ".layers")
             self.backend = importlib.import_module(self.name + ".backend")
-        self.version = self.find_version()
+        self.version = version_of(self.keras, self.name)
         # tensorflow.keras hides its version in TensorFlow 2.13 to 2.15 and with tf_keras: always a Keras 2
         self.major = int(self.version.split(".")[0]) if self.version else 2
         return "%s %s" % (self.name, self.version or "of unknown version")
-
-    def find_version(self):
-        candidates = [self.keras]
-        if self.name == "tensorflow.keras":
-            # What it really is: a package of its own since TensorFlow 2.6
-            candidates += [sys.modules.get("tf_keras"), sys.modules.get("keras")]
-        for module in candidates:
-            version = getattr(module, "__version__", None)
-            if version:
-                return as_text(version)
-        return None
 
     def check_backend(self):
         self.backend_in_use = self.find_backend()
@@ -237,6 +120,20 @@ class Smoke(object):
             return DIM_ORDERINGS[self.backend.image_dim_ordering()]  # Keras 1
         return getattr(self.backend, name)()
 
+    def check_gpu(self):
+        seen = devices_of(self.backend_in_use)
+        gpus = [device for device in seen if is_gpu(device)]
+        if not gpus:
+            raise Unexpected("%s sees no GPU; it sees %s" % (self.backend_in_use, ", ".join(seen) or "nothing"))
+        return ", ".join(gpus)
+
+    def devices(self):
+        """Return what the backend can compute on; that it can't tell is no fault of the model."""
+        try:
+            return devices_of(self.backend_in_use)
+        except Exception:
+            return []
+
     def build(self):
         dense = self.layers.Dense
         self.model = self.models.Sequential()
@@ -255,24 +152,19 @@ class Smoke(object):
         model.compile(optimizer="adam", loss="categorical_crossentropy", **options)
 
     def make_data(self):
-        """Make the same data everywhere: Python's own generator never changed, numpy's did."""
+        """Make them once."""
         if self.inputs is None:
             import numpy
 
-            generator = random.Random(0)
-            inputs = [[generator.random() for _ in range(INPUTS)] for _ in range(SAMPLES)]
             targets = [[float(sample % CLASSES == column) for column in range(CLASSES)] for sample in range(SAMPLES)]
-            self.inputs = numpy.asarray(inputs, dtype="float32")
+            self.inputs = same_numbers(SAMPLES, INPUTS)
             self.targets = numpy.asarray(targets, dtype="float32")
 
     def train(self):
         self.make_data()
         epochs = {"epochs" if self.major >= 2 else "nb_epoch": 1}
         history = self.model.fit(self.inputs, self.targets, batch_size=BATCH, verbose=0, **epochs)
-        loss = float(history.history["loss"][-1])
-        if loss - loss != 0:  # neither infinite nor not-a-number
-            raise Unexpected("the loss is %r after two training steps" % loss)
-        return "loss %.4f" % loss
+        return check_loss(float(history.history["loss"][-1]), "after two training steps")
 
     def predict(self):
         self.make_data()
@@ -309,35 +201,23 @@ class Smoke(object):
                 loaded = self.models.model_from_json(file.read())
             loaded.load_weights(path)
             self.compile_model(loaded)  # that old, a model can't predict before
-        predictions = self.predict_with(loaded)
-        if list(map(len, predictions)) != list(map(len, self.predictions)):
-            raise Unexpected("the loaded model predicts another shape than the saved one")
-        differences = [
-            abs(after - before)
-            for row_after, row_before in zip(predictions, self.predictions)
-            for after, before in zip(row_after, row_before)
-        ]
-        if not all(difference <= LOADED_TOLERANCE for difference in differences):
-            raise Unexpected("the loaded model predicts otherwise than the saved one, by up to %.4f" % max(differences))
-        return "same predictions"
+        return check_loaded(self.predict_with(loaded), self.predictions)
 
     def versions(self):
         """Return the version of everything that took part."""
-        found = {"python": "%d.%d.%d" % sys.version_info[:3]}
+        found = versions_seen()
         if self.version:
             found["keras"] = self.version
         if self.backend_in_use:
             found["backend"] = self.backend_in_use
-        for name, module in REPORTED:
-            version = getattr(sys.modules.get(module), "__version__", None)
-            if version:
-                found[name] = as_text(version)
         return found
 
 
 def run_steps(plan, report, smoke):
     report.run("import", smoke.import_keras)
     report.run("backend", smoke.check_backend)
+    if plan.get("gpu"):
+        report.run("gpu", smoke.check_gpu)
     report.run("build", smoke.build)
     report.run("compile", smoke.compile)
     if plan["trains"]:
@@ -351,24 +231,9 @@ def run_steps(plan, report, smoke):
 
 
 def main():
-    report = Report(private_stdout())
-    show_crashes()
     plan = json.loads(sys.argv[1])
     smoke = Smoke(plan)
-    failure = None
-    try:
-        run_steps(plan, report, smoke)
-    except StepFailed as problem:
-        failure = problem
-    report.send(
-        event="result",
-        passed=failure is None,
-        versions=smoke.versions(),
-        failed_step=failure.step if failure else None,
-        error=failure.error if failure else None,
-        traceback=failure.lines if failure else [],
-    )
-    return 1 if failure else 0
+    return conduct(functools.partial(run_steps, plan, smoke=smoke), smoke.versions, smoke.devices)
 
 
 if __name__ == "__main__":

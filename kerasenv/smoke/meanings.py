@@ -25,6 +25,8 @@ class Meaning:
     example: str
     harmless: bool = False
     """A notice that is often mistaken for the error."""
+    noise: bool = False
+    """A notice that is there whenever all is well, so that nobody needs to see it."""
 
     def fits(self, text: str) -> bool:
         """Tell whether this is what the text complains about."""

@@ -1,28 +1,30 @@
-"""Prove an environment: have its own Python build, train, save and load a model."""
+"""Prove an environment: have its own Python build, train, save and load a model, and try what its era wrote."""
 
 from __future__ import annotations
 
 import json
 import signal
-import tempfile
 import time
-from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kerasenv import process
 from kerasenv.errors import ProgramError
 from kerasenv.resources import probe
+from kerasenv.scratch import scratch
 from kerasenv.smoke.meanings import Meaning, explain
+from kerasenv.smoke.noise import Heard, sort_out
+from kerasenv.smoke.plan import idiom_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from kerasenv.smoke.plan import SmokePlan
+    from kerasenv.smoke.plan import Noise, SmokePlan, Trial
 
 _LAST_LINES = 15
 _REMEMBERED_LINES = 500  # a crash deep inside an import leaves a long stack, which begins with the line that matters
+_GRAPHICS = ("cuda", "cudnn", "gpu", "libcu", "nvidia", "rocm")
 _FATAL = ("Fatal Python error", "Windows fatal exception")
 
 # How Windows ends a process, where others send a signal
@@ -46,13 +48,15 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SmokeResult:
-    """How the whole test went; what follows `versions` is about a failure."""
+    """How the whole test went; what stands from `failed_step` to `meaning` is about a failure."""
 
     passed: bool
     steps: tuple[StepResult, ...]
     seconds: float
     versions: Mapping[str, str]
     """Of Python, Keras and whatever else took part; `backend` is the one in use. Empty if the process died."""
+    devices: tuple[str, ...] = ()
+    """What the backend can compute on, in its own words; empty if it wasn't asked or can't tell."""
     failed_step: str | None = None
     """A step's name, or 'start' or 'exit' for a process that died before the first or after the last of them."""
     error: str | None = None
@@ -60,6 +64,12 @@ class SmokeResult:
     traceback: tuple[str, ...] = ()
     """Its last lines; those of standard error if the process died."""
     meaning: Meaning | None = None
+    noise: int = 0
+    """How many lines of standard error are known to say nothing."""
+    unknown: tuple[str, ...] = ()
+    """The other lines of standard error."""
+    full: SmokeResult | None = None
+    """How the era trial went, if there was one."""
 
 
 def run_smoke(
@@ -67,26 +77,58 @@ def run_smoke(
     plan: SmokePlan,
     *,
     environ: Mapping[str, str],
+    gpu: bool = False,
+    noise: Sequence[Noise] = (),
     on_step: Callable[[StepResult], None] | None = None,
     timeout: float | None = None,
 ) -> SmokeResult:
     """Run the smoke test in a fresh process, whose variables are just `environ`, from an empty folder.
 
     `on_step` sees each step as it ends. A model that fails is a result, and so is a process that can't start, dies, or
-    is not done after `timeout` seconds.
+    is not done after `timeout` seconds. With `gpu`, a backend that sees none has failed.
     """
+    asked = {**_for_probe(plan), "gpu": gpu}
+    return _run("smoke", asked, python, environ=environ, noise=noise, on_step=on_step, timeout=timeout)
+
+
+def run_trial(
+    python: Path,
+    plan: SmokePlan,
+    trial: Trial,
+    *,
+    keras: str | None,
+    environ: Mapping[str, str],
+    noise: Sequence[Noise] = (),
+    on_step: Callable[[StepResult], None] | None = None,
+) -> SmokeResult:
+    """Run the era trial as `run_smoke` runs the smoke test, which has found the version of `keras`."""
+    asked = {**_for_probe(plan), "idiom": idiom_of(trial, plan, keras), "imports": list(trial.imports)}
+    return _run("trial", asked, python, environ=environ, noise=noise, on_step=on_step)
+
+
+def _run(
+    name: str,
+    asked: Mapping[str, object],
+    python: Path,
+    *,
+    environ: Mapping[str, str],
+    noise: Sequence[Noise],
+    on_step: Callable[[StepResult], None] | None = None,
+    timeout: float | None = None,
+) -> SmokeResult:
+    """Run a probe that reports steps and a result."""
     listener = _Listener(on_step)
-    said: deque[str] = deque(maxlen=_REMEMBERED_LINES)
+    said: list[str] = []
     # Not resolved: a link is what makes a Python that of a virtual environment
-    command: list[str | Path] = [python.absolute(), probe("smoke"), json.dumps(_for_probe(plan))]
+    command: list[str | Path] = [python.absolute(), probe(name), json.dumps(asked)]
     started = time.perf_counter()
     # On Windows, a compiler that outlives the process would still hold the folder
-    with tempfile.TemporaryDirectory(prefix="kerasenv-smoke-", ignore_cleanup_errors=True) as folder:
+    with scratch("smoke") as folder:
         try:
             finished = process.run(
                 command,
                 environ=environ,
-                cwd=Path(folder),
+                cwd=folder,
                 on_line=said.append,
                 on_stdout_line=listener.hear,
                 timeout=timeout,
@@ -96,10 +138,10 @@ def run_smoke(
         else:
             ending = _ending(finished.returncode)
     seconds = time.perf_counter() - started
-    result = listener.result
+    result, heard = listener.result, sort_out(said, noise)
     if result is None or (result["passed"] and ending is not None):
-        return _dead(ending or "the Python process ended", listener, said, seconds)
-    return _finished(result, listener.steps, seconds)
+        return _dead(ending or "the Python process ended", listener, heard, seconds)
+    return _finished(result, listener.steps, heard, said, seconds)
 
 
 class _Listener:
@@ -151,21 +193,30 @@ def _for_probe(plan: SmokePlan) -> dict[str, object]:
     }
 
 
-def _finished(result: Mapping[str, Any], steps: Sequence[StepResult], seconds: float) -> SmokeResult:
+def _finished(
+    result: Mapping[str, Any], steps: Sequence[StepResult], heard: Heard, said: Sequence[str], seconds: float
+) -> SmokeResult:
     error, traceback = result["error"], tuple(result["traceback"])
+    if result["failed_step"] == "gpu":
+        # What is noise on a machine without a GPU is what matters now
+        told = [line for line in said if any(word in line.lower() for word in _GRAPHICS)]
+        traceback = tuple(dict.fromkeys(map(process.redact, told)))[-_LAST_LINES:]
     return SmokeResult(
         passed=result["passed"],
         steps=tuple(steps),
         seconds=seconds,
         versions=result["versions"],
+        devices=tuple(result["devices"]),
         failed_step=result["failed_step"],
         error=error,
         traceback=traceback,
         meaning=_meaning(error, traceback) if error else None,
+        noise=heard.noise,
+        unknown=heard.unknown,
     )
 
 
-def _dead(ending: str, listener: _Listener, said: Sequence[str], seconds: float) -> SmokeResult:
+def _dead(ending: str, listener: _Listener, heard: Heard, seconds: float) -> SmokeResult:
     if listener.running is not None:
         where, when = listener.running, f"during the step '{listener.running}'"
     elif listener.result is not None:
@@ -175,6 +226,7 @@ def _dead(ending: str, listener: _Listener, said: Sequence[str], seconds: float)
     else:
         where, when = "start", "before the first step"
     error = f"{ending} {when}"
+    said = heard.unknown[-_REMEMBERED_LINES:]
     listener.interrupt(error)
     return SmokeResult(
         passed=False,
@@ -185,6 +237,8 @@ def _dead(ending: str, listener: _Listener, said: Sequence[str], seconds: float)
         error=error,
         traceback=_telling_lines(said),
         meaning=_meaning(error, said),
+        noise=heard.noise,
+        unknown=heard.unknown,
     )
 
 

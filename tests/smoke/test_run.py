@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from kerasenv import process, progress
 from kerasenv.resources import probe
-from kerasenv.smoke.plan import SmokePlan
-from kerasenv.smoke.run import SmokeResult, StepResult, run_smoke
+from kerasenv.smoke.plan import IDIOMS, Noise, SmokePlan, Trial
+from kerasenv.smoke.run import SmokeResult, StepResult, run_smoke, run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,8 @@ class Packages:
         python: Path = PYTHON,
         on_step: Callable[[StepResult], None] | None = None,
         timeout: float | None = 120,
+        gpu: bool = False,
+        noise: tuple[Noise, ...] = (),
         **environ: str,
     ) -> SmokeResult:
         return run_smoke(
@@ -69,6 +72,8 @@ class Packages:
             environ={**os.environ, "PYTHONPATH": str(self.folder), **environ},
             on_step=on_step,
             timeout=timeout,
+            gpu=gpu,
+            noise=noise,
         )
 
 
@@ -95,6 +100,7 @@ def test_every_step_passes_and_is_told_as_it_ends(packages: Packages) -> None:
     assert tuple(told) == result.steps
     assert all(step.seconds >= 0 for step in result.steps)
     assert (result.failed_step, result.error, result.traceback, result.meaning) == (None, None, (), None)
+    assert (result.noise, result.unknown) == (0, ())
 
 
 def test_steps_are_told_where_progress_is_heard(packages: Packages) -> None:
@@ -385,7 +391,7 @@ def test_a_crash_is_explained_by_what_was_said_before(packages: Packages) -> Non
 
 
 def test_a_notice_explains_no_crash(packages: Packages) -> None:
-    notice = "Could not load dynamic library 'libcudart.so.11.0'"
+    notice = "WARNING (theano.configdefaults): g++ not available"
     packages.add("keras/models.py", f'import os\nos.write(2, b"{notice}")\nos._exit(3)')
 
     result = packages.smoke()
@@ -463,6 +469,7 @@ def test_nothing_beside_the_probe_or_in_the_current_folder_stands_in(packages: P
     folder = tmp_path / "probes"
     folder.mkdir()
     shutil.copy(probe("smoke"), folder)
+    shutil.copy(probe("kerasenv_probe"), folder)
     for name in ("keras", "json", "importlib", "numpy"):
         (folder / f"{name}.py").write_text("raise RuntimeError('an impostor')")
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('an impostor')")
@@ -513,3 +520,225 @@ def test_a_relative_python_is_meant_from_here(packages: Packages, monkeypatch: p
     result = packages.smoke(python=Path(PYTHON.name))
 
     assert result.passed, result
+
+
+# What is said meanwhile
+
+
+def test_what_a_profile_knows_is_counted_and_the_rest_is_kept(packages: Packages) -> None:
+    packages.add(
+        "keras/models.py",
+        """
+        import sys, warnings
+        warnings.warn("the old ways", FutureWarning)
+        sys.stderr.write("WARNING: from https://user:secret@mirror.example/simple\\n\\n")
+        sys.stdout.write("it hums\\n")
+        """,
+    )
+
+    result = packages.smoke(noise=(Noise(text="the old ways", because="they are"),))
+
+    assert result.passed, result
+    # The line of source that a warning shows belongs to it
+    assert (result.noise, result.unknown) == (2, ("WARNING: from https://mirror.example/simple", "it hums"))
+
+
+def test_known_noise_is_left_out_of_what_a_dead_process_said_last(packages: Packages) -> None:
+    packages.add(
+        "keras/models.py",
+        """
+        import os
+        os.write(2, b"what mattered\\n" + b"always the same\\n" * 30)
+        os._exit(7)
+        """,
+    )
+
+    result = packages.smoke(noise=(Noise(text="always the same", because="it is"),))
+
+    assert result.traceback == ("what mattered",)
+    assert result.noise == 30
+
+
+# What there is to compute on
+
+# No machine that tests run on is sure to have a GPU: these modules answer as those of TensorFlow, PyTorch and JAX do
+ANSWERS = {
+    "tensorflow": """
+        class config:
+            @staticmethod
+            def list_physical_devices():
+                return [type("Device", (), {"name": "/physical_device:" + name}) for name in %(devices)r]
+        """,
+    "torch": """
+        class cuda:
+            @staticmethod
+            def device_count():
+                return len(%(devices)r) - 1
+        class backends:
+            pass
+        """,
+    "jax": """
+        def devices():
+            return [
+                type("Device", (), {"platform": name.split(":")[0].lower(), "id": int(name.split(":")[1])})
+                for name in %(devices)r
+            ]
+        """,
+}
+
+
+def answering(packages: Packages, backend: str, *devices: str) -> None:
+    (packages.folder / backend).mkdir(exist_ok=True)
+    packages.add(f"{backend}/__init__.py", dedent(ANSWERS[backend]) % {"devices": devices})
+
+
+@pytest.mark.parametrize("backend", ANSWERS)
+def test_a_gpu_that_is_there(packages: Packages, backend: str) -> None:
+    """With a stand-in for the backend, so that it says what it would say on such a machine."""
+    answering(packages, backend, "CPU:0", "GPU:0")
+
+    result = packages.smoke(SmokePlan(backend=backend), gpu=True, KERAS_BACKEND=backend)
+
+    assert result.passed, result
+    assert statuses(result)["gpu"] == "passed"
+    assert len(result.devices) == 2
+
+
+@pytest.mark.parametrize("backend", ANSWERS)
+def test_no_gpu_where_one_is_required(packages: Packages, backend: str) -> None:
+    answering(packages, backend, "CPU:0")
+    packages.add("keras/models.py", "import os\nos.write(2, b'I0000 00:00: no libcuda\\nnothing of the kind\\n')")
+
+    result = packages.smoke(SmokePlan(backend=backend), gpu=True, KERAS_BACKEND=backend)
+
+    assert result.failed_step == "gpu"
+    assert result.error is not None
+    assert result.error.startswith(f"{backend} sees no GPU; it sees cpu")
+    assert result.traceback == ("I0000 00:00: no libcuda",)  # noise otherwise, and now all that matters
+
+
+def test_devices_are_told_whether_or_not_a_gpu_is_required(packages: Packages) -> None:
+    answering(packages, "tensorflow", "CPU:0", "XLA_GPU:0")
+
+    assert packages.smoke().devices == ("cpu:0", "xla_gpu:0")
+
+
+def test_a_backend_that_cannot_tell_its_devices_is_no_fault(packages: Packages) -> None:
+    result = packages.smoke()
+
+    assert result.passed, result
+    assert result.devices == ()
+
+
+# The era trial
+
+
+@pytest.fixture
+def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of stand-ins for the files of an era, since no tiny Keras has all the layers of a real one."""
+    probes = tmp_path / "probes"
+    shutil.copytree(probe("trial").parent, probes)
+    monkeypatch.setattr("kerasenv.smoke.run.probe", lambda name: probes / f"{name}.py")
+    return probes / "trials"
+
+
+def trial(packages: Packages, plan: Trial, *, keras: str | None = "3.15.1", python: Path = PYTHON) -> SmokeResult:
+    return run_trial(
+        python,
+        SmokePlan(backend="tensorflow"),
+        plan,
+        keras=keras,
+        environ={**os.environ, "PYTHONPATH": str(packages.folder)},
+    )
+
+
+STEPS = """
+from kerasenv_probe import check_loss, same_numbers
+
+def one(keras, formats):
+    return "%s in %s" % (keras.__version__, " and ".join(formats))
+
+def two(keras, formats):
+    return check_loss({loss}, "after two")
+
+STEPS = [one, two]
+"""
+
+
+def test_a_trial_runs_the_steps_of_its_idiom(packages: Packages, trials: Path) -> None:
+    (trials / "keras1.py").write_text(STEPS.format(loss="0.5"))
+
+    result = trial(packages, Trial(idiom="keras1"))
+
+    assert result.passed, result
+    assert [(step.name, step.detail) for step in result.steps] == [
+        ("import", ""),
+        ("one", "3.15.1 in h5 and keras"),
+        ("two", "loss 0.5000"),
+    ]
+    assert result.versions["keras"] == "3.15.1"
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6"])
+def test_a_trial_on_old_pythons(packages: Packages, trials: Path, python: FindPython, version: str) -> None:
+    packages.set_version("keras", "1.2.2")
+    (trials / "keras1.py").write_text(STEPS.format(loss="0.5"))
+
+    result = trial(
+        packages, Trial(imports=("from keras.models import Sequential",)), keras="1.2.2", python=python(version)
+    )
+
+    assert result.passed, result
+    assert [step.name for step in result.steps] == ["imports", "import", "one", "two"]
+
+
+def test_a_trial_that_fails_shows_its_own_line(packages: Packages, trials: Path) -> None:
+    (trials / "keras3.py").write_text(STEPS.format(loss="1 / 0"))
+
+    result = trial(packages, Trial())
+
+    assert (result.passed, result.failed_step) == (False, "two")
+    assert '    return check_loss(1 / 0, "after two")' in result.traceback
+    assert result.error is not None
+    assert result.error.startswith("ZeroDivisionError: ")
+
+
+def test_a_loss_that_is_no_number(packages: Packages, trials: Path) -> None:
+    (trials / "keras3.py").write_text(STEPS.format(loss="float('nan')"))
+
+    assert trial(packages, Trial()).error == "the loss is nan after two"
+
+
+def test_imports_that_fail_are_all_named(packages: Packages) -> None:
+    """And nothing of one is there for the next."""
+    packages.add("keras/layers.py", "import warnings")
+
+    result = trial(
+        packages,
+        Trial(imports=("import keras.layers", "from keras.layers.core import Dense", "from keras import layer as L")),
+    )
+
+    assert (result.passed, result.failed_step) == (False, "imports")
+    assert result.error is not None
+    assert result.error.splitlines()[:3] == [
+        "2 of 3 fail:",
+        "from keras.layers.core import Dense",
+        "ModuleNotFoundError: No module named 'keras.layers.core'; 'keras.layers' is not a package",
+    ]
+    assert "from keras import layer as L" in result.error
+    assert result.meaning is not None  # of the first that is known
+
+
+def test_a_trial_that_dies_is_told_with_its_step(packages: Packages, trials: Path) -> None:
+    (trials / "keras3.py").write_text("import os\ndef one(keras, formats):\n    os._exit(3)\nSTEPS = [one]\n")
+
+    assert trial(packages, Trial()).error == "the Python process ended with exit code 3 during the step 'one'"
+
+
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_each_idiom_has_a_file_with_its_steps(idiom: str) -> None:
+    text = (probe("trial").parent / "trials" / f"{idiom}.py").read_text("utf-8")
+    steps = re.search(r"^STEPS = \[(.*)\]$", text, re.MULTILINE)
+
+    assert steps is not None
+    assert {"conv2d", "lstm", "functional", "generator"} <= set(steps[1].split(", "))
