@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packaging.utils import parse_wheel_filename
+from packaging.utils import NormalizedName, parse_wheel_filename
 
 from kerasenv.engine import Index, Pin
 from kerasenv.index import IndexFile, SimpleIndex
@@ -28,6 +28,9 @@ from kerasenv.profiles.profile import Profile
 from kerasenv.profiles.search import list_profiles
 from kerasenv.resources import shipped_profiles
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,17 +39,19 @@ def main() -> int:
     place = shipped_profiles() / FILE
     known = json.loads(place.read_text("utf-8")) if place.is_file() else {}
     shipped = list_profiles(cwd=shipped_profiles()).profiles
-    for profile in shipped:
-        if not options.names or profile.name in options.names:
-            known[profile.name] = _row(profile)
+    chosen = [
+        (profile, shipped_pins(profile)[0]) for profile in shipped if not options.names or profile.name in options.names
+    ]
+    found = SimpleIndex(Index()).files_of({pin.name for _, pins in chosen for pin in pins})
+    known |= {profile.name: _row(profile, pins, found) for profile, pins in chosen}
     rows = {name: known[name] for name in sorted(known) if name in {profile.name for profile in shipped}}
     place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8", newline="\n")
     return 0
 
 
-def _row(profile: Profile) -> dict[str, Any]:
-    pins, _ = shipped_pins(profile)
-    found = SimpleIndex(Index()).files_of(pin.name for pin in pins)
+def _row(
+    profile: Profile, pins: tuple[Pin, ...], found: Mapping[NormalizedName, tuple[IndexFile, ...]]
+) -> dict[str, Any]:
     files = {pin: [file for file in found[pin.name] if file.version == pin.version] for pin in pins}
     platforms: dict[str, dict[str, dict[str, list[str]]]] = {}
     for name, platform in PLATFORMS.items():

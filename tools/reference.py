@@ -95,7 +95,10 @@ def pages() -> dict[str, str]:
 
 def cli_page() -> str:
     group: Any = typer.main.get_command(app)
-    verbs: dict[str, Any] = dict(group.commands)
+    verbs: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        within = getattr(command, "commands", None)  # python list, python install
+        verbs |= {f"{name} {verb}": one for verb, one in within.items()} if within else {name: command}
     spelled = [{_spelled(option) for option in _options(verb)} for verb in verbs.values()]
     spoken = set.intersection(*spelled)
     common = [option for option in _options(verbs["create"]) if _spelled(option) in spoken]
@@ -199,6 +202,7 @@ def _profile(profile: Profile) -> Iterator[str]:
     yield ""
     yield from _caps("Caps", profile.constraints)
     yield from _caps("Caps on what builds source distributions", profile.build_constraints)
+    yield from _system(profile)
     yield from _verified(evidence_of(profile))
 
 
@@ -226,6 +230,22 @@ def _caps(title: str, constraints: Iterable[Constraint]) -> Iterator[str]:
     if rows:
         yield f"{title}:\n"
         yield from _table(("cap", "without it", "seen with"), rows)
+
+
+def _system(profile: Profile) -> Iterator[str]:
+    rows = [
+        (
+            need.name,
+            "all its platforms" if not need.platforms else ", ".join(PLATFORMS[name].title for name in need.platforms),
+            "" if need.needed else "only to be faster",
+            _text(need.because),
+            ", ".join(f"{manager}: `{package}`" for manager, package in need.packages.items()),
+        )
+        for need in profile.system
+    ]
+    if rows:
+        yield "What must come from the system:\n"
+        yield from _table(("what", "where", "", "without it", "packages"), rows)
 
 
 def _verified(runs: Iterable[Evidence]) -> Iterator[str]:

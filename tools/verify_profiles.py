@@ -65,13 +65,16 @@ class Came:
 
     run: Run
     seconds: dict[str, float]
+    unknown: tuple[str, ...]
+    """What was said that the profile doesn't know."""
     evidence: Evidence | None
     error: str | None
 
     def __str__(self) -> str:
         cells = (f"{self.seconds[what]:.0f} s" if what in self.seconds else "-" for what in COLUMNS)
         verdict = "passed" if self.error is None else f"FAILED: {self.error}"
-        return f"{self.run.title}  {'  '.join(f'{cell:>7}' for cell in cells)}  {verdict}"
+        line = f"{self.run.title}  {'  '.join(f'{cell:>7}' for cell in cells)}  {verdict}"
+        return "\n".join((line, *(f"    not known to the profile: {said}" for said in self.unknown)))
 
 
 COLUMNS = ("create", "model", "trial", "rebuild")
@@ -149,16 +152,21 @@ def _came(run: Run) -> Came:
             lock = f"pylock.{run.profile.name}.toml"
             steps.append(("rebuild", ("rebuild", lock, "again", *python)))
         smoke: dict[str, Any] = {}
+        unknown: tuple[str, ...] = ()
         for what, words in steps:
             began = time.perf_counter()
             envelope = _kerasenv(words, cwd=folder, environ=environ if what != "rebuild" else _fresh(folder / "other"))
             seconds[what] = time.perf_counter() - began
             if envelope["error"]:
-                return Came(run=run, seconds=seconds, evidence=None, error=envelope["error"]["message"])
+                error = envelope["error"]["message"]
+                return Came(run=run, seconds=seconds, unknown=unknown, evidence=None, error=error)
             if what == "create":
                 smoke = envelope["data"]["smoke"]
                 seconds["model"] = smoke["seconds"]
-    return Came(run=run, seconds=seconds, evidence=_evidence(run, smoke, seconds), error=None)
+                unknown += tuple(smoke["unknown"])
+            if what == "trial":
+                unknown += tuple(envelope["data"]["full"]["unknown"])
+    return Came(run=run, seconds=seconds, unknown=unknown, evidence=_evidence(run, smoke, seconds), error=None)
 
 
 def _fresh(home: Path) -> dict[str, str]:
