@@ -15,6 +15,8 @@ from packaging.markers import Marker
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from kerasenv.platforms import KNOWN_PYTHONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from kerasenv.platforms import Platform
 
-KNOWN_PYTHONS = tuple(f"3.{minor}" for minor in range(6, 15))
 # A marker such as python_full_version < '3.11.4' speaks of a fault that later patches mended: a grid of minor versions
 # takes the latest patch first, and what only the first one needs in addition
 _LATEST_PATCH, _FIRST_PATCH = 99, 0
@@ -34,6 +35,10 @@ class Cell:
 
     python: str
     platform: Platform
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        return f"Python {self.python} on {self.platform.title}"
 
     def holds(self, marker: str | None, *, first_patch: bool = False) -> bool:
         """Say whether a marker holds here."""
@@ -76,7 +81,12 @@ class Cell:
 
 def pythons_of(requires: SpecifierSet) -> tuple[str, ...]:
     """Return the minor versions that a profile is for, oldest first."""
-    return tuple(minor for minor in KNOWN_PYTHONS if requires.contains(f"{minor}.{_LATEST_PATCH}"))
+    return tuple(minor for minor in KNOWN_PYTHONS if is_for(requires, minor))
+
+
+def is_for(requires: SpecifierSet, python: str) -> bool:
+    """Say whether what requires some Pythons is for the latest patch of a minor version."""
+    return requires.contains(f"{python}.{_LATEST_PATCH}")
 
 
 def grid(pythons: Sequence[str], platforms: Sequence[Platform]) -> tuple[Cell, ...]:

@@ -8,27 +8,38 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli
 import tomli_w
-from packaging.pylock import Pylock, PylockValidationError, is_valid_pylock_path
+from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError, is_valid_pylock_path
 from packaging.requirements import InvalidRequirement, Requirement
 
+from kerasenv.engine import BuildConstraint
 from kerasenv.errors import LockError
-from kerasenv.profiles.load import BACKENDS, NAME
+from kerasenv.lock.gaps import Gap
+from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS
+from kerasenv.profiles.load import BACKENDS, NAME, digest, noise_of, trial_of
 from kerasenv.profiles.profile import KerasSettings
+from kerasenv.profiles.system import system_needs, system_table
 from kerasenv.profiles.variables import variable_value, why_refused
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import SmokePlan, Trial
 from kerasenv.tables import Faults, Table, filled, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kerasenv.profiles.profile import Profile
+    from kerasenv.smoke.plan import Noise
+    from kerasenv.system.need import SystemNeed
 
 FORMAT = 1
+_HOW_TO_MEND = (
+    "If it was edited by hand or by a merge, take the committed version back; or take it away and lock anew: "
+    "kerasenv lock PROFILE"
+)
 _HEADER = "# Written by kerasenv. Commit it: `kerasenv rebuild` makes the same environment from it anywhere.\n"
 
 
@@ -40,12 +51,21 @@ class Promise:
     variant: str | None = None
     requirements: tuple[str, ...] = ()
     """What the profile and the user asked for, as requirement strings."""
+    extra: tuple[str, ...] = ()
+    """What of it the user asked for."""
+    only_binary: bool = False
+    as_of: date | None = None
+    gaps: tuple[Gap, ...] = ()
+    """Where it can't be installed, and for want of what."""
     constraints: tuple[str, ...] = ()
-    build_constraints: tuple[str, ...] = ()
+    build_constraints: tuple[BuildConstraint, ...] = ()
     backend: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     settings: KerasSettings = field(default_factory=KerasSettings)
     smoke: SmokePlan
+    trial: Trial = field(default_factory=Trial)
+    noise: tuple[Noise, ...] = ()
+    system: tuple[SystemNeed, ...] = ()
 
     @classmethod
     def of(cls, profile: Profile, *, variant: str | None = None, extra: tuple[str, ...] = ()) -> Promise:
@@ -54,12 +74,18 @@ class Promise:
             profile=profile.name,
             variant=variant,
             requirements=(*(str(one) for one in profile.requirements), *extra),
+            extra=extra,
             constraints=tuple(str(one.requirement) for one in profile.constraints),
-            build_constraints=tuple(str(one.requirement) for one in profile.build_constraints),
+            build_constraints=tuple(
+                BuildConstraint(requirement=one.requirement, sha256=one.sha256) for one in profile.build_constraints
+            ),
             backend=profile.backend,
             variables=dict(profile.variables),
             settings=profile.settings,
             smoke=profile.smoke,
+            trial=profile.trial,
+            noise=profile.noise,
+            system=profile.system,
         )
 
 
@@ -108,6 +134,11 @@ def read_lock(path: Path) -> Lock:
         content = path.read_bytes()
     except OSError as error:
         raise LockError(f"{path} can't be read: {error.strerror or error}") from error
+    return lock_from(path, content)
+
+
+def lock_from(path: Path, content: bytes) -> Lock:
+    """Validate the bytes of a lock; raise LockError with the place in the file if something is off."""
     try:
         table = tomli.loads(content.decode("utf-8"))
         pylock = Pylock.from_dict(table)
@@ -115,7 +146,11 @@ def read_lock(path: Path) -> Lock:
     except (ValueError, RecursionError, PylockValidationError) as error:
         raise LockError(
             f"{path} is no valid lock: {error}",
-            hints=["If it was edited by hand or by a merge, take the committed version back, or lock anew: --upgrade"],
+            hints=[
+                "Upgrade kerasenv: it was written for a newer version of the format."
+                if isinstance(error, PylockUnsupportedVersionError)
+                else _HOW_TO_MEND
+            ],
         ) from error
     promise = _promise_from(table.get("tool", {}), path)
     return Lock(path=path, pylock=pylock, promise=promise, content=content)
@@ -176,8 +211,14 @@ def _promise_table(promise: Promise) -> dict[str, Any]:
         "profile": promise.profile,
         "variant": promise.variant,
         "requirements": list(promise.requirements),
+        "with": list(promise.extra) or None,
+        "only-binary": promise.only_binary or None,
+        "as-of": str(promise.as_of) if promise.as_of else None,
         "constraints": list(promise.constraints),
-        "build-constraints": list(promise.build_constraints),
+        "build-constraints": [
+            _filled({"requirement": str(one.requirement), "sha256": list(one.sha256) or None})
+            for one in promise.build_constraints
+        ],
         "backend": promise.backend,
         "variables": dict(promise.variables),
         "keras": _filled(
@@ -188,6 +229,13 @@ def _promise_table(promise: Promise) -> dict[str, Any]:
             }
         ),
         "smoke": {"import": smoke.import_name, "trains": smoke.trains, "formats": list(smoke.formats)},
+        "trial": _filled({"idiom": promise.trial.idiom, "imports": list(promise.trial.imports) or None}) or None,
+        "noise": [{"text": row.text, "because": row.because} for row in promise.noise] or None,
+        "system": [system_table(need) for need in promise.system] or None,
+        "missing": [
+            {"package": gap.package, "platform": gap.platform, "pythons": list(gap.pythons)} for gap in promise.gaps
+        ]
+        or None,
     }
     return _filled(table)
 
@@ -213,7 +261,7 @@ def _promise_from(tool: Mapping[str, Any], path: Path) -> Promise | None:
         raise LockError(
             f"{path} is no lock that kerasenv wrote like this.",
             looked_at=faults.told_of(path.name).splitlines(),
-            hints=["Take the committed version back, or lock anew: --upgrade"],
+            hints=[_HOW_TO_MEND],
         )
     return promise
 
@@ -222,6 +270,7 @@ def _promise_of(table: Table) -> Promise:
     keras = table.table("keras")
     smoke = table.table("smoke", required=True)
     backend = table.text("backend", one_of(BACKENDS))
+    trial = trial_of(table.table("trial"))
     settings = KerasSettings(
         floatx=keras.text("floatx", filled),
         epsilon=keras.number("epsilon"),
@@ -231,8 +280,12 @@ def _promise_of(table: Table) -> Promise:
         profile=table.text("profile", _name, required=True) or "",
         variant=table.text("variant", _name),
         requirements=table.texts("requirements", _requirement) or (),
+        extra=table.texts("with", _requirement) or (),
+        only_binary=table.flag("only-binary") is True,
+        as_of=table.text("as-of", day_of),
+        gaps=_gaps(table),
         constraints=table.texts("constraints", _requirement) or (),
-        build_constraints=table.texts("build-constraints", _requirement) or (),
+        build_constraints=_build_constraints(table),
         backend=backend,
         variables=_variables(table.table("variables")),
         settings=settings,
@@ -245,7 +298,42 @@ def _promise_of(table: Table) -> Promise:
             epsilon=settings.epsilon,
             image_data_format=settings.image_data_format,
         ),
+        trial=Trial(idiom=trial.idiom, imports=trial.imports or ()),
+        noise=noise_of(table),
+        system=system_needs(table),
     )
+
+
+def _build_constraints(table: Table) -> tuple[BuildConstraint, ...]:
+    found = []
+    for row in table.tables("build-constraints"):
+        requirement = row.text("requirement", _requirement, required=True)
+        sha256 = row.texts("sha256", digest) or ()
+        if requirement:
+            found.append(BuildConstraint(requirement=Requirement(requirement), sha256=sha256))
+    return tuple(found)
+
+
+def _gaps(table: Table) -> tuple[Gap, ...]:
+    return tuple(
+        Gap(
+            package=row.text("package", filled, required=True) or "",
+            platform=row.text("platform", one_of(PLATFORMS), required=True) or "",
+            pythons=row.texts("pythons", one_of(KNOWN_PYTHONS), required=True) or (),
+        )
+        for row in table.tables("missing")
+    )
+
+
+def day_of(text: str) -> date:
+    """Read a day as a lock and the command line write it."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if str(day) != text or day is None:  # later Pythons read 20200601 as well
+        raise ValueError(f"{text!r} is no day such as 2020-06-01")
+    return day
 
 
 def _name(text: str) -> str:
@@ -255,7 +343,7 @@ def _name(text: str) -> str:
 
 
 def _requirement(text: str) -> str:
-    """Read what is asked for; it stays a text, since nothing but build constraints is used again."""
+    """Read what is asked for; it stays a text, since it is not used again."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:

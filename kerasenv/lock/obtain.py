@@ -3,32 +3,81 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.markers import default_environment
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from kerasenv import progress
+from kerasenv.engine import Pin, files_of
 from kerasenv.errors import LockError, ProfileError
-from kerasenv.lock.cells import KNOWN_PYTHONS
-from kerasenv.lock.lockfile import Lock, Promise, dump_lock, profile_in_name
+from kerasenv.lock.lockfile import Lock, Promise, default_name, dump_lock, profile_in_name
 from kerasenv.lock.pins import shipped_pins
-from kerasenv.lock.resolve import resolve
-from kerasenv.lock.satisfy import differences
+from kerasenv.lock.resolve import resolve_near, resolve_with_gaps
+from kerasenv.lock.satisfy import covers, differences
 from kerasenv.lock.wheels import coverage_of, nearest
-from kerasenv.platforms import PLATFORMS, platform_of
+from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS, platform_of
 from kerasenv.profiles.search import find_profile, list_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+
     from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
     from kerasenv.lock.resolve import Wish
     from kerasenv.platforms import Platform
     from kerasenv.profiles.profile import Profile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upgrade:
+    """Which versions of the lock that is there are given up, so that newer ones can be chosen."""
+
+    everything: bool = False
+    names: frozenset[NormalizedName] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Say whether any are."""
+        return self.everything or bool(self.names)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """What a new lock starts from: versions to keep as far as they fit, or just as they are."""
+
+    pins: tuple[Pin, ...] = ()
+    exactly: bool = False
+    told: str = ""
+
+
+def remembering(wish: Wish, old: Lock | None, *, upgrade: Upgrade) -> Wish:
+    """Return a wish together with what the lock that is there was asked for.
+
+    What is asked for anew of a package replaces what was asked for before. An upgrade is no longer of the day that the
+    lock was of.
+    """
+    anew = {canonicalize_name(one.name) for one in wish.extra}
+    extra, only_binary, as_of = set(wish.extra), wish.only_binary, wish.as_of
+    if old is not None and old.promise is not None:
+        then = old.promise
+        extra |= {one for one in map(Requirement, then.extra) if canonicalize_name(one.name) not in anew}
+        only_binary = only_binary or then.only_binary
+        as_of = as_of or (None if upgrade else then.as_of)
+    # In whatever order it was asked for, the lock is the same
+    return replace(wish, extra=tuple(sorted(extra, key=str)), only_binary=only_binary, as_of=as_of)
+
+
+def adds_only(old: Lock, wish: Wish, asked: Wish, *, variant: str | None) -> bool:
+    """Say whether a lock lacks nothing but what the user asks for beyond what it remembers."""
+    anew = set(asked.extra)
+    before = replace(wish, extra=tuple(one for one in wish.extra if one not in anew))
+    return bool(differences(old, wish, variant=variant)) and not differences(old, before, variant=variant)
 
 
 def lock_in_use(lock: Lock, wish: Wish, *, variant: str | None) -> Lock:
@@ -39,7 +88,8 @@ def lock_in_use(lock: Lock, wish: Wish, *, variant: str | None) -> Lock:
             f"{lock.path.name} doesn't fit what is asked for; it was left as it is.",
             looked_at=differing,
             hints=[
-                "Resolve anew and see what changes: add --upgrade",
+                f"Change no more of it than that needs: {_lock_command(lock, wish, variant)}",
+                "Resolve all of it anew and see what changes: add --upgrade",
                 "Or keep this lock and write another one: --lock pylock.NAME.toml",
             ],
         )
@@ -47,18 +97,69 @@ def lock_in_use(lock: Lock, wish: Wish, *, variant: str | None) -> Lock:
     return lock if lock.promise is not None else replace(lock, promise=Promise.of(wish.profile, variant=variant))
 
 
-def new_lock(place: Path, wish: Wish, engine: Engine, *, variant: str | None, from_pins: bool) -> tuple[Lock, str]:
+def _lock_command(lock: Lock, wish: Wish, variant: str | None) -> str:
+    words = ["kerasenv", "lock", wish.profile.name, *(["--variant", variant] if variant else [])]
+    if lock.path.name != default_name(wish.profile.name):
+        words += ["--lock", lock.path.name]
+    return " ".join(words)
+
+
+def start_of(old: Lock | None, wish: Wish, *, variant: str | None, upgrade: Upgrade) -> Start:
+    """Return what a new lock starts from: the shipped pins, the lock that is there, or nothing."""
+    if old is None and upgrade.everything:
+        return Start(told="new")
+    if old is None:
+        pins, verified_for = shipped_pins(wish.profile, variant=variant)
+        if pins and not wish.extra and wish.as_of is None and verified_for == wish.profile.name:
+            return Start(pins=pins, exactly=True, told="new, the verified pins of this profile")
+        return Start(pins=pins, told=f"new, starting from the pins of {verified_for}" if verified_for else "new")
+    as_of = old.promise.as_of if old.promise else None
+    if upgrade.everything or (wish.as_of is not None and wish.as_of != as_of):
+        return Start(told="anew")
+    pins = pins_of(old)
+    strangers = sorted(upgrade.names - {pin.name for pin in pins})
+    if strangers:
+        raise LockError(
+            f"{old.path.name} has no {', '.join(strangers)} to upgrade.",
+            hints=["Ask for what the lock lacks with --with"],
+        )
+    kept = tuple(pin for pin in pins if pin.name not in upgrade.names)
+    if not covers(old, wish.profile):
+        # The digests are those of files for the machines of then
+        kept = tuple(replace(pin, hashes=frozenset()) for pin in kept)
+    return Start(pins=kept, told="changed, starting from the lock that is there")
+
+
+def new_lock(place: Path, wish: Wish, engine: Engine, *, variant: str | None, start: Start) -> tuple[Lock, str]:
     """Return a new lock, which is not written yet, and what it was made from."""
-    pins, verified_for = shipped_pins(wish.profile, variant=variant) if from_pins else ((), None)
-    exactly = bool(pins) and not wish.extra and verified_for == wish.profile.name
-    pylock = resolve(wish, engine, pins=pins, exactly_pins=exactly)
-    promise = Promise.of(wish.profile, variant=variant, extra=tuple(str(one) for one in wish.extra))
-    content = dump_lock(pylock, promise)
-    lock = Lock(path=place, pylock=pylock, promise=promise, content=content)
-    if exactly:
-        return lock, "new, the verified pins of this profile"
-    start = f", starting from the pins of {verified_for}" if verified_for else ""
-    return lock, f"{'new' if from_pins else 'anew'}, resolved by {engine.describe()}{start}"
+    if start.exactly:
+        pylock, gaps = resolve_with_gaps(wish, engine, pins=start.pins, exactly_pins=True)
+        told = start.told
+    else:
+        pylock, gaps = resolve_near(wish, engine, pins=start.pins)
+        first, _, rest = start.told.partition(", ")
+        told = f"{first}, resolved by {engine.describe()}" + (f", {rest}" if rest else "")
+    promise = replace(
+        Promise.of(wish.profile, variant=variant, extra=tuple(str(one) for one in wish.extra)),
+        only_binary=wish.only_binary,
+        as_of=wish.as_of,
+        gaps=gaps,
+    )
+    return Lock(path=place, pylock=pylock, promise=promise, content=dump_lock(pylock, promise)), told
+
+
+def pins_of(lock: Lock) -> tuple[Pin, ...]:
+    """Return the versions of a lock with the digests of their files."""
+    return tuple(
+        Pin(
+            name=package.name,
+            version=package.version,
+            marker=str(package.marker) if package.marker else None,
+            hashes=frozenset(file.hashes["sha256"] for file in files_of(package) if "sha256" in file.hashes),
+        )
+        for package in lock.pylock.packages
+        if package.version is not None
+    )
 
 
 def with_promise_of_profile(lock: Lock, cwd: Path) -> Lock:
@@ -92,10 +193,21 @@ def pythons_here(lock: Lock) -> SpecifierSet:
 def check_machine(lock: Lock, interpreter: Interpreter) -> None:
     """Raise LockError if a lock is not for this Python on this machine."""
     if not _is_for(lock, {**interpreter.markers, "extra": ""}):
+        platform = interpreter.platform
+        missing = [
+            gap.package
+            for gap in (lock.promise.gaps if lock.promise else ())
+            if platform is not None and gap.platform == platform.name and interpreter.minor in gap.pythons
+        ]
         raise LockError(
             f"{lock.path.name} is not for this machine: {_machine(interpreter.markers)}, Python {interpreter.version}.",
-            looked_at=[f"the lock is for: {marker}" for marker in lock.pylock.environments or ()],
-            hints=["Resolve anew with the default engine, which covers every platform of the profile: --upgrade"],
+            looked_at=[
+                *(f"the index had no file for it of {package}" for package in missing),
+                *(f"the lock is for: {marker}" for marker in lock.pylock.environments or ()),
+            ],
+            hints=["Take another Python that the lock is for: --python X", "Or leave out what has no files here"]
+            if missing
+            else ["Resolve anew with the default engine, which covers every platform of the profile: --upgrade"],
         )
 
 

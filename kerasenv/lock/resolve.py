@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
@@ -15,15 +16,19 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kerasenv import progress
-from kerasenv.engine import Index, ResolveRequest
+from kerasenv.engine import NO_CHOICE, BuildConstraint, Index, ResolveRequest
 from kerasenv.errors import ResolveError
 from kerasenv.index import public_address
-from kerasenv.lock.cells import KNOWN_PYTHONS, Cell, grid, marker_for, pythons_of
-from kerasenv.platforms import PLATFORMS
+from kerasenv.index_view import index_as_of
+from kerasenv.interpreters.serving import served_by
+from kerasenv.lock.cells import Cell, grid, is_for, marker_for, pythons_of
+from kerasenv.lock.gaps import Gap, gaps_in, served
+from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS
 from kerasenv.process import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from packaging.utils import NormalizedName
 
@@ -34,6 +39,12 @@ if TYPE_CHECKING:
 CREATED_BY = "kerasenv"
 # Every environment ends with a pip that its Python supports, and what is installed is in the lock
 ALWAYS = (Requirement("pip"),)
+_ROUNDS = 20
+_NO_BUILD = re.compile(r"no usable wheels|building from source is disabled|only-binary", re.IGNORECASE)
+_HOW_TO_BUILD = (
+    "What has no wheel is built only where a profile says by what: extend this one with a profile of your own that has "
+    "[[build-constraints]]"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +55,15 @@ class Wish:
     extra: tuple[Requirement, ...] = ()
     interpreter: Interpreter
     index: Index = field(default_factory=Index)
+    only_binary: bool = False
+    """Nothing is built: neither now nor where the lock is installed."""
+    as_of: date | None = None
+    """The index is asked as it stood when this day was over."""
+
+    @property
+    def builds(self) -> bool:
+        """Say whether source distributions may be built: only where the profile says what builds them."""
+        return bool(self.profile.build_constraints) and not self.only_binary
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -53,9 +73,32 @@ class Wish:
 
 def resolve(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_pins: bool = False) -> Pylock:
     """Return the packages and files that meet a wish; raise ResolveError with the profile's reasons if none do."""
+    return resolve_with_gaps(wish, engine, pins=pins, exactly_pins=exactly_pins)[0]
+
+
+def resolve_near(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...]) -> tuple[Pylock, tuple[Gap, ...]]:
+    """Return what meets a wish with as few versions as possible other than those of the pins, and its gaps.
+
+    An engine that prefers versions forgets for which machines they were chosen, and may change what need not change.
+    """
+    if pins:
+        try:
+            return resolve_with_gaps(wish, engine, pins=pins, hold=True)
+        except ResolveError as error:
+            # An index that fails must not decide what is chosen
+            if error.message != NO_CHOICE:
+                raise
+            progress.detail("not with all versions as they are")
+    return resolve_with_gaps(wish, engine, pins=pins)
+
+
+def resolve_with_gaps(
+    wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_pins: bool = False, hold: bool = False
+) -> tuple[Pylock, tuple[Gap, ...]]:
+    """Return what meets a wish, and what of it has no file for some machines; with `hold`, pins leave no choice."""
     profile = wish.profile
     _check_index(wish.index)
-    pythons = pythons_of(profile.requires_python)
+    pythons = served_by(engine.name, pythons_of(profile.requires_python))
     if not pythons:
         raise ResolveError(
             f"{profile.name} is for no Python that this kerasenv knows.",
@@ -64,30 +107,133 @@ def resolve(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_p
         )
     cells = grid(pythons, [PLATFORMS[name] for name in profile.platforms])
     request = ResolveRequest(
-        requirements=wish.requirements,
-        constraints=tuple(one.requirement for one in profile.constraints),
-        build_constraints=tuple(one.requirement for one in profile.build_constraints),
+        requirements=tuple(one for one in wish.requirements if _is_wanted(one, cells)),
+        constraints=(*(one.requirement for one in profile.constraints), *(map(_held, pins) if hold else ())),
+        build_constraints=tuple(
+            BuildConstraint(requirement=one.requirement, sha256=one.sha256) for one in profile.build_constraints
+        ),
         pins=pins,
         exactly_pins=exactly_pins,
+        builds=wish.builds,
         pythons=pythons,
         platforms=tuple(dict.fromkeys(cell.platform for cell in cells)),
         interpreter=wish.interpreter,
         index=wish.index,
     )
     try:
-        resolution = engine.resolve(request)
+        with _index_of(wish) as index:
+            resolution = _resolution(replace(request, index=index, tool_index=wish.index), engine, cells)
     except ResolveError as error:
-        raise _with_reasons(error, profile) from error
+        if exactly_pins and error.message == NO_CHOICE:
+            raise ResolveError(
+                f"The index no longer has all that {profile.name} was verified with, or never had it.",
+                looked_at=error.looked_at,
+                hints=["Name an index that has it: --index-url URL", "Or choose other versions: --upgrade"],
+            ) from error
+        raise _with_reasons(error, wish) from error
     if resolution.only_here:
         cells = (_cell_of(wish.interpreter, profile),)
-    return Pylock(
+    packages = _packages(
+        resolution,
+        cells,
+        pins=pins,
+        index=public_address(wish.index),
+        sdists=wish.builds,
+    )
+    gaps = gaps_in(packages, cells)
+    pylock = Pylock(
         lock_version=Version("1.0"),
         created_by=CREATED_BY,
         requires_python=_requires_python(profile, pythons),
-        environments=_environments(cells, only_here=resolution.only_here),
+        environments=_environments(served(gaps, cells), cells, only_here=resolution.only_here, gaps=gaps),
         default_groups=[],
-        packages=_packages(resolution, cells, pins=pins, index=public_address(wish.index)),
+        packages=packages,
     )
+    return pylock, gaps
+
+
+def _is_wanted(requirement: Requirement, cells: Sequence[Cell]) -> bool:
+    """Say whether a requirement counts on any machine: an engine would look for it all the same, or even build it."""
+    marker = str(requirement.marker) if requirement.marker else None
+    return any(cell.holds(marker, first_patch=first_patch) for cell in cells for first_patch in (False, True))
+
+
+def _held(pin: Pin) -> Requirement:
+    return Requirement(f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else ""))
+
+
+@contextmanager
+def _index_of(wish: Wish) -> Iterator[Index]:
+    """Give the index that is to be asked, and tell what it could not be asked for."""
+    if wish.as_of is None:
+        yield wish.index
+        return
+    if wish.index.offline:
+        raise ResolveError(
+            "How the index stood on a day can't be told offline.",
+            looked_at=[f"--as-of {wish.as_of}"],
+            hints=["Leave --offline out."],
+        )
+    with index_as_of(wish.index, wish.as_of, whenever=_pinned_by(wish.profile)) as view:
+        yield view.index
+    if view.exempt:
+        told = ", ".join(sorted(view.exempt))
+        progress.note(f"{told} came after {wish.as_of}, and the profile asks for just that.")
+    unknown = {name: count for name, count in sorted(view.unknown.items()) if count}
+    if unknown:
+        told = ", ".join(f"{name} ({count})" for name, count in unknown.items())
+        progress.note(
+            f"{sum(unknown.values())} files were left out, since the index doesn't say when they came: {told}."
+        )
+
+
+def _pinned_by(profile: Profile) -> dict[NormalizedName, frozenset[Version]]:
+    """Return the versions that a profile leaves no choice of: no day can take them away."""
+    rows = (*profile.requirements, *(one.requirement for one in profile.build_constraints))
+    found: dict[NormalizedName, set[Version]] = defaultdict(set)
+    for requirement in rows:
+        for specifier in requirement.specifier:
+            if specifier.operator == "==" and not specifier.version.endswith(".*"):
+                found[canonicalize_name(requirement.name)].add(Version(specifier.version))
+    return {name: frozenset(versions) for name, versions in found.items()}
+
+
+def _resolution(request: ResolveRequest, engine: Engine, cells: Sequence[Cell]) -> Resolution:
+    """Let the engine choose, and choose anew where a version says of itself that it isn't for a Python.
+
+    uv heeds only lower bounds of Requires-Python, and pip sees one Python alone.
+    """
+    barred: dict[Requirement, str] = {}
+    for _ in range(_ROUNDS):
+        try:
+            resolution = engine.resolve(replace(request, constraints=(*request.constraints, *barred)))
+        except ResolveError as error:
+            if not barred:
+                raise
+            raise ResolveError(
+                error.message, looked_at=[*error.looked_at, *barred.values()], hints=error.hints
+            ) from error
+        more = {} if request.exactly_pins or resolution.only_here else _barred(resolution, cells)
+        if not more.keys() - barred.keys():
+            return resolution
+        barred |= more
+    raise ResolveError(
+        "No versions were found that are for every Python of the profile.", looked_at=list(barred.values())
+    )
+
+
+def _barred(resolution: Resolution, cells: Sequence[Cell]) -> dict[Requirement, str]:
+    """Return which versions mustn't be chosen on which Pythons, and why."""
+    found: dict[Requirement, str] = {}
+    for package, where in _where(resolution.packages, cells):
+        requires = package.requires_python
+        if requires is None:
+            continue
+        pythons = [python for python in dict.fromkeys(cell.python for cell in where) if not is_for(requires, python)]
+        for python in pythons:
+            barred = Requirement(f"{package.name}!={package.version} ; python_version == '{python}'")
+            found[barred] = f"{package.name} {package.version} says that it is for Python {requires}, not {python}"
+    return found
 
 
 def _check_index(index: Index) -> None:
@@ -105,7 +251,10 @@ def _requires_python(profile: Profile, pythons: Sequence[str]) -> SpecifierSet:
     major, minor = pythons[-1].split(".")
     beyond = f"{major}.{int(minor) + 1}"
     requires = profile.requires_python
-    return requires & SpecifierSet(f"<{beyond}") if requires.contains(f"{beyond}.0") else requires
+    left_out = pythons_of(requires)[: -len(pythons)]
+    bounds = [f">={pythons[0]}"] if left_out else []
+    bounds += [f"<{beyond}"] if requires.contains(f"{beyond}.0") else []
+    return requires & SpecifierSet(",".join(bounds)) if bounds else requires
 
 
 def _cell_of(interpreter: Interpreter, profile: Profile) -> Cell:
@@ -119,20 +268,50 @@ def _cell_of(interpreter: Interpreter, profile: Profile) -> Cell:
     return Cell(python=interpreter.minor, platform=platform)
 
 
-def _environments(cells: Sequence[Cell], *, only_here: bool) -> list[Marker]:
-    """Return what the lock is for, as PEP 751 wants it: an installer elsewhere must refuse."""
+def _environments(
+    installable: Sequence[Cell], cells: Sequence[Cell], *, only_here: bool, gaps: Sequence[Gap]
+) -> list[Marker]:
+    """Return what the lock is for, as PEP 751 wants it: an installer elsewhere must refuse.
+
+    A machine that a package has no file for is such an elsewhere.
+    """
+    if not installable:
+        raise ResolveError(
+            "There is no machine that this could be installed on.",
+            looked_at=[f"no file of {gap}" for gap in gaps],
+            hints=["Leave out what has no files, or name an index that has them with --index-url"],
+        )
     if only_here:
-        return [Marker(f"{cell.platform.marker} and python_version == '{cell.python}'") for cell in cells]
-    return [Marker(platform.marker) for platform in dict.fromkeys(cell.platform for cell in cells)]
+        return [Marker(f"{cell.platform.marker} and python_version == '{cell.python}'") for cell in installable]
+    markers = []
+    for platform in dict.fromkeys(cell.platform for cell in installable):
+        there = [cell for cell in cells if cell.platform == platform]
+        part = marker_for([cell for cell in installable if cell.platform == platform], there)
+        python = f" and ({part})" if part and " or " in part else f" and {part}" if part else ""
+        markers.append(Marker(f"{platform.marker}{python}"))
+    return markers
 
 
-def _packages(resolution: Resolution, cells: Sequence[Cell], *, pins: Sequence[Pin], index: str) -> list[Package]:
+def _packages(
+    resolution: Resolution,
+    cells: Sequence[Cell],
+    *,
+    pins: Sequence[Pin],
+    index: str,
+    sdists: bool,
+) -> list[Package]:
     hashed: dict[tuple[NormalizedName, Version], list[Pin]] = defaultdict(list)
     for pin in pins:
         if pin.hashes:
             hashed[pin.name, pin.version].append(pin)
     packages = [
-        _package(package, where, cells, allowed=_allowed(hashed[package.name, package.version], where), index=index)
+        _package(
+            package if sdists else _without_sdists(package),
+            where,
+            cells,
+            allowed=_allowed(hashed[package.name, package.version], where),
+            index=index,
+        )
         for package, where in _where(resolution.packages, cells)
         if where
     ]
@@ -174,9 +353,8 @@ def _package(
 ) -> Package:
     files = [file for file in package.files if allowed is None or file.sha256 in allowed]
     wheels = [file for file in files if file.name.endswith(".whl") and any(cell.can_run(file.name) for cell in where)]
-    sdists = sorted((file for file in files if not file.name.endswith(".whl")), key=lambda file: file.name)
-    # Where every machine has a wheel, nobody should come to build the source by accident
     unserved = [cell for cell in where if not any(cell.can_run(file.name) for file in wheels)]
+    sdists = sorted((file for file in files if not file.name.endswith(".whl")), key=lambda file: file.name)
     if not wheels and not sdists:
         raise ResolveError(
             f"The index has no file of {package.name} {package.version} that this lock could use.",
@@ -184,6 +362,7 @@ def _package(
             hints=["Resolve anew with --upgrade, or name the index that has it with --index-url"],
         )
     marker = marker_for(where, cells)
+    # Where every machine has a wheel, nobody should come to build the source by accident
     sdist = sdists[0] if sdists and unserved else None
     if unserved and sdist is None:
         what = f"{package.name} {package.version}"
@@ -192,7 +371,6 @@ def _package(
         name=package.name,
         version=package.version,
         marker=Marker(marker) if marker else None,
-        requires_python=package.requires_python,
         index=index,
         wheels=[
             PackageWheel(
@@ -217,6 +395,15 @@ def _package(
     )
 
 
+def _without_sdists(package: ResolvedPackage) -> ResolvedPackage:
+    wheels = tuple(file for file in package.files if file.name.endswith(".whl"))
+    if package.files and not wheels:
+        raise ResolveError(
+            f"{package.name} {package.version} has no wheel, only a source distribution.", hints=[_HOW_TO_BUILD]
+        )
+    return replace(package, files=wheels)
+
+
 def _told(cells: Sequence[Cell]) -> str:
     pythons: dict[str, list[str]] = defaultdict(list)
     for cell in cells:
@@ -224,8 +411,15 @@ def _told(cells: Sequence[Cell]) -> str:
     return "; ".join(f"{title} (Python {', '.join(here)})" for title, here in pythons.items())
 
 
-def _with_reasons(error: ResolveError, profile: Profile) -> ResolveError:
-    """Add why the profile caps the packages that an engine's explanation speaks of."""
+def _with_reasons(error: ResolveError, wish: Wish) -> ResolveError:
+    """Add why the profile caps the packages that an engine's explanation speaks of, and what else stood in the way."""
+    profile, can_build = wish.profile, bool(wish.profile.build_constraints)
+    if not wish.builds and _NO_BUILD.search("\n".join(error.looked_at)):
+        more = [*(["Leave --only-binary out."] if wish.only_binary else []), *([] if can_build else [_HOW_TO_BUILD])]
+        error = ResolveError(error.message, looked_at=error.looked_at, hints=[*error.hints, *more])
+    if wish.as_of is not None:
+        seen = [*error.looked_at, f"the index was asked as it stood on {wish.as_of}"]
+        error = ResolveError(error.message, looked_at=seen, hints=[*error.hints, "Name a later day with --as-of"])
     said = "\n".join((error.message, *error.looked_at))
     # Neither as a piece of another name nor of an address, which is what network errors speak of
     reasons = [

@@ -10,7 +10,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from kerasenv.engine import files_of
 from kerasenv.lock.cells import grid, pythons_of
+from kerasenv.lock.gaps import unserved
 from kerasenv.lock.lockfile import Promise
 from kerasenv.lock.resolve import ALWAYS
 from kerasenv.platforms import PLATFORMS
@@ -36,11 +38,41 @@ class _Locked:
 
 def differences(lock: Lock, wish: Wish, *, variant: str | None) -> list[str]:
     """Return what of a wish a lock doesn't meet, in words; nothing if it meets all."""
+    return [*_other_python(lock, wish), *differences_anywhere(lock, wish, variant=variant)]
+
+
+def differences_anywhere(lock: Lock, wish: Wish, *, variant: str | None) -> list[str]:
+    """Return the same for a lock that need not be for the wish's own interpreter."""
     return [
-        *_other_python(lock, wish),
         *_broken_promises(lock, wish, variant=variant),
+        *_other_index(lock, wish),
         *dict.fromkeys(_unmet_by_lock(lock, wish)),
     ]
+
+
+def flaws(lock: Lock, wish: Wish) -> list[str]:
+    """Return what is wrong with a lock as such, as an edit by hand or a merge can leave it, in words."""
+    found: list[str] = []
+    cells = _cells_of(lock, wish.profile)
+    for package in lock.pylock.packages:
+        what = f"{package.name} {package.version}"
+        if any("sha256" not in file.hashes for file in files_of(package)):
+            found.append(f"it has a file of {what} without its sha256")
+        found += [f"it is for {cell}, and has no file of {what} for it" for cell in unserved(package, cells)]
+    for cell in cells:
+        names = [one.name for one in lock.pylock.packages if cell.holds(str(one.marker) if one.marker else None)]
+        found += [
+            f"it has several {name} for {cell}" for name in sorted({one for one in names if names.count(one) > 1})
+        ]
+    return found
+
+
+def covers(lock: Lock, profile: Profile) -> bool:
+    """Say whether a lock was resolved for every machine that a profile is for now."""
+    gaps = lock.promise.gaps if lock.promise else ()
+    known = {(python, gap.platform) for gap in gaps for python in gap.pythons}
+    known |= {(cell.python, cell.platform.name) for cell in _cells_of(lock, profile)}
+    return all((cell.python, cell.platform.name) in known for cell in _whole_grid(profile))
 
 
 def _other_python(lock: Lock, wish: Wish) -> Iterator[str]:
@@ -58,7 +90,7 @@ def _broken_promises(lock: Lock, wish: Wish, *, variant: str | None) -> Iterator
         yield f"it is for profile {then.profile}, not {now.profile}"
     if then.variant != now.variant:
         yield f"it is for {_variant(then.variant)}, not {_variant(now.variant)}"
-    for what in ("backend", "variables", "settings", "smoke", "build_constraints"):
+    for what in ("backend", "variables", "settings", "smoke", "build_constraints", "system"):
         if getattr(then, what) != getattr(now, what):
             yield f"the profile's {what.replace('_', ' ')} changed since it was written"
     # What an extra brought is in the lock under names of its own, so only the promise knows of it
@@ -66,6 +98,16 @@ def _broken_promises(lock: Lock, wish: Wish, *, variant: str | None) -> Iterator
     for name, extras in wanted.items():
         if extras - had[name]:
             yield f"it was resolved without {name}[{','.join(sorted(extras - had[name]))}], which is asked for"
+
+
+def _other_index(lock: Lock, wish: Wish) -> Iterator[str]:
+    of_then = lock.promise.as_of if lock.promise else None
+    if wish.as_of is not None and of_then != wish.as_of:
+        yield f"it was resolved {f'as of {of_then}' if of_then else 'without --as-of'}, not as of {wish.as_of}"
+    if wish.only_binary:
+        for package in lock.pylock.packages:
+            if package.sdist is not None:
+                yield f"{package.name} {package.version} is built from source, and --only-binary refuses that"
 
 
 def _extras(requirements: Iterable[Requirement]) -> dict[str, set[str]]:

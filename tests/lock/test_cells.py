@@ -9,8 +9,8 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 
-from kerasenv.lock.cells import KNOWN_PYTHONS, Cell, grid, marker_for, pythons_of
-from kerasenv.platforms import PLATFORMS
+from kerasenv.lock.cells import Cell, grid, marker_for, pythons_of
+from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,6 +156,8 @@ class TestHolds:
         (">=3.12.4,<3.13", ("3.12",)),
         ("~=3.12", ("3.12", "3.13", "3.14")),
         (">=3.99", ()),
+        ("==2.7.*", ("2.7",)),
+        ("<3.7", ("2.7", "3.6")),
         (">=2.7", KNOWN_PYTHONS),
     ],
 )

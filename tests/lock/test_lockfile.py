@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.pylock import Pylock
+from packaging.requirements import Requirement
 
+from kerasenv.engine import BuildConstraint
 from kerasenv.errors import LockError
+from kerasenv.lock.gaps import Gap
 from kerasenv.lock.lockfile import (
     Lock,
     Promise,
@@ -28,12 +32,13 @@ from kerasenv.lock.lockfile import (
 )
 from kerasenv.lock.resolve import resolve
 from kerasenv.profiles.profile import KerasSettings
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import Noise, SmokePlan, Trial
+from kerasenv.system.need import SystemNeed
 from tests.lock.wishes import KnowingEngine, digest, profile, resolved, wish
 from tests.programs import CHECKOUT
 
 PYLOCK = resolve(
-    wish(),
+    wish(profile(build_constraints=["setuptools<60"])),
     KnowingEngine(
         packages=(
             resolved("keras", "3.12.0"),
@@ -46,8 +51,12 @@ FULL = Promise(
     profile="tiny",
     variant="cuda",
     requirements=("keras>=3", 'pandas[excel]>=2 ; sys_platform == "win32"'),
+    extra=('pandas[excel]>=2 ; sys_platform == "win32"',),
+    only_binary=True,
+    as_of=date(2020, 6, 1),
+    gaps=(Gap(package="ml-dtypes 0.6.0", platform="linux-aarch64", pythons=("3.10", "3.11")),),
     constraints=("numpy<2.1",),
-    build_constraints=("setuptools==59.6.0",),
+    build_constraints=(BuildConstraint(requirement=Requirement("setuptools==59.6.0"), sha256=(64 * "a",)),),
     backend="tensorflow",
     variables={"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FLAGS": "base=\"{env}/x\",\n'$HOME' `id` é {{}}"},
     settings=KerasSettings(floatx="float64", epsilon=1e-07, image_data_format="channels_first"),
@@ -59,6 +68,22 @@ FULL = Promise(
         floatx="float64",
         epsilon=1e-07,
         image_data_format="channels_first",
+    ),
+    trial=Trial(idiom="keras2", imports=("from keras.layers.core import Dense", "import keras.backend as K")),
+    noise=(Noise(text="'$HOME' `id` \t é", because="that is how it was"), Noise(text="two", because="so")),
+    system=(
+        SystemNeed(
+            name="OpenMPI",
+            because="import fails",
+            seen="here",
+            platforms=("linux-x86_64",),
+            libraries={"libmpi.so.12": ("libmpi.so.40",), "libz.so.1": ()},
+            links="cntk/libs",
+            packages={"apt": "libopenmpi3"},
+        ),
+        SystemNeed(
+            name="g++", because="it is slow", seen="here", needed=False, programs=("g++",), without={"X_FLAGS": "{env}"}
+        ),
     ),
 )
 
@@ -113,8 +138,9 @@ class TestRoundTrip:
             profile="tiny",
             variant="cpu",
             requirements=("keras>=3", "pandas"),
+            extra=("pandas",),
             constraints=("numpy<2.1",),
-            build_constraints=("wheel<1",),
+            build_constraints=(BuildConstraint(requirement=Requirement("wheel<1")),),
             backend="tensorflow",
             variables={"TF_X": "{env}"},
             smoke=SmokePlan(backend="tensorflow"),
@@ -188,7 +214,8 @@ class TestReading:
             read_lock(written(tmp_path, content))
 
         assert "pylock.tiny.toml" in caught.value.message
-        assert any("--upgrade" in hint for hint in caught.value.hints)
+        (hint,) = caught.value.hints
+        assert ("Upgrade kerasenv" if b"'2.0'" in content else "kerasenv lock PROFILE") in hint
 
     def test_a_newer_format_says_to_upgrade(self, tmp_path: Path) -> None:
         table = table_of()
@@ -211,11 +238,19 @@ class TestReading:
             ({"backend": "tensorflwo"}, "tool.kerasenv.backend: 'tensorflwo' is unknown; did you mean 'tensorflow'?"),
             ({"requirements": ["keras =="]}, "tool.kerasenv.requirements[0]: 'keras ==' is no requirement"),
             ({"requirements": "keras"}, "tool.kerasenv.requirements: must be a list, not text"),
-            ({"build-constraints": [";"]}, "tool.kerasenv.build-constraints[0]: ';' is no requirement"),
             (
-                {"build-constraints": ["wheel", "setuptools @ https://evil.example/s.whl"]},
-                "tool.kerasenv.build-constraints[1]: setuptools must come from an index",
+                {"build-constraints": [{"requirement": ";"}]},
+                "tool.kerasenv.build-constraints[0].requirement: ';' is no requirement",
             ),
+            (
+                {"build-constraints": [{"requirement": "setuptools @ https://evil.example/s.whl"}]},
+                "tool.kerasenv.build-constraints[0].requirement: setuptools must come from an index",
+            ),
+            (
+                {"build-constraints": [{"requirement": "wheel==1", "sha256": [1]}]},
+                "tool.kerasenv.build-constraints[0].sha256[0]: must be text, not a number",
+            ),
+            ({"system": [{"name": "x", "because": "y"}]}, "tool.kerasenv.system[0].seen: missing"),
             ({"variables": {"A": 1}}, "tool.kerasenv.variables.A: must be text, not a number"),
             (
                 {"variables": {"A": "{home}"}},
@@ -225,6 +260,11 @@ class TestReading:
             ({"keras": []}, "tool.kerasenv.keras: must be a table, not a list"),
             ({"smoke": {"import": "keras", "formats": []}}, "tool.kerasenv.smoke.trains: missing"),
             ({"smoke": None}, "tool.kerasenv.smoke: missing"),
+            (
+                {"trial": {"imports": ["exec('x')"]}},
+                "tool.kerasenv.trial.imports[0]: \"exec('x')\" is no import statement",
+            ),
+            ({"noise": [{"text": "BLAS"}]}, "tool.kerasenv.noise[0].because: missing"),
             ({"extra": 1}, "tool.kerasenv.extra: unknown"),
         ],
     )

@@ -3,21 +3,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from kerasenv.engine import Index
+from kerasenv.engine import NO_CHOICE, Index, Resolution
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import ResolveError
 from kerasenv.interpreters.find import inspect
 from kerasenv.lock.cells import grid, pythons_of
 from kerasenv.lock.lockfile import Promise, dump_lock
-from kerasenv.lock.resolve import resolve
+from kerasenv.lock.resolve import resolve, resolve_near, resolve_with_gaps
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.search import find_profile
 from kerasenv.progress import listening
@@ -29,7 +30,7 @@ from tests.standard_index import standard_index, write_profile
 if TYPE_CHECKING:
     from packaging.pylock import Package, Pylock
 
-    from kerasenv.engine import ResolvedPackage
+    from kerasenv.engine import ResolvedPackage, ResolveRequest
     from kerasenv.lock.resolve import Wish
     from kerasenv.progress import Step
 
@@ -51,7 +52,9 @@ OF_OTHERS = (
     "numpy-2.0-cp313-cp313-win_amd64.whl",
     "numpy-2.0-pp310-pypy310_pp73-win_amd64.whl",
 )
+MAC = 'sys_platform == "darwin" and platform_machine == "arm64"'
 NUMPY_SOURCE = "numpy-2.0.tar.gz"
+BUILDER = profile(build_constraints=["setuptools<60"])
 
 
 def lock(*packages: ResolvedPackage, asked: Wish | None = None, only_here: bool = False, **options: Any) -> Pylock:
@@ -176,11 +179,25 @@ class TestFiles:
         ]
 
     def test_the_source_is_kept_where_a_machine_has_no_wheel(self) -> None:
-        package = the(lock(resolved("numpy", "2.0", *NUMPY[:-1], NUMPY_SOURCE)), "numpy")
+        package = the(lock(resolved("numpy", "2.0", *NUMPY[:-1], NUMPY_SOURCE), asked=wish(BUILDER)), "numpy")
 
         assert wheels(package) == sorted(NUMPY[:-1])
         assert package.sdist is not None
         assert package.sdist.filename == NUMPY_SOURCE
+
+    @pytest.mark.parametrize("asked", [wish(), wish(BUILDER, only_binary=True)], ids=["no builds", "--only-binary"])
+    def test_where_nothing_may_be_built_there_is_no_source(self, asked: Wish) -> None:
+        pylock, gaps = resolve_with_gaps(
+            asked, KnowingEngine(packages=(resolved("numpy", "2.0", *NUMPY[:-1], NUMPY_SOURCE),))
+        )
+
+        assert the(pylock, "numpy").sdist is None
+        assert list(map(str, gaps)) == ["numpy 2.0 for Windows x86_64, Python 3.12"]
+
+    @pytest.mark.parametrize("asked", [wish(), wish(BUILDER, only_binary=True)], ids=["no builds", "--only-binary"])
+    def test_what_is_nothing_but_source_is_refused_then(self, asked: Wish) -> None:
+        with pytest.raises(ResolveError, match=r"numpy 2\.0 has no wheel, only a source distribution"):
+            lock(resolved("numpy", "2.0", NUMPY_SOURCE), asked=asked)
 
     def test_a_machine_that_no_file_is_for_is_told_of(self) -> None:
         """Others may still use the lock, and whoever asks with --with for what isn't made for Windows knows why."""
@@ -195,8 +212,24 @@ class TestFiles:
             "macOS arm64 (Python 3.11): there, this lock can't be installed."
         )
 
+    def test_the_lock_is_for_no_machine_that_something_is_missing_for(self) -> None:
+        """PEP 751: an installer there refuses the lock, and doesn't fail halfway."""
+        pylock = lock(resolved("numpy", "2.0", *NUMPY[:4], NUMPY[5]))
+
+        assert list(map(str, pylock.environments or ())) == [
+            'sys_platform == "linux" and platform_machine == "x86_64"',
+            f'{MAC} and (python_version == "3.10" or python_version == "3.12")',
+        ]
+
+    def test_a_lock_that_is_for_no_machine_is_none(self) -> None:
+        """Each has a wheel of one of them, and none of both."""
+        with pytest.raises(ResolveError, match="no machine that this could be installed on") as caught:
+            lock(resolved("numpy", "2.0", *NUMPY[:3]), resolved("h5py", "3.0", "h5py-3.0-cp312-cp312-win_amd64.whl"))
+
+        assert "no file of numpy 2.0 for Windows x86_64, Python 3.10, 3.11, 3.12" in caught.value.looked_at
+
     def test_a_wheel_whose_name_nobody_can_read_is_left_out(self) -> None:
-        package = the(lock(resolved("numpy", "2.0", "numpy-2.0.whl", NUMPY_SOURCE)), "numpy")
+        package = the(lock(resolved("numpy", "2.0", "numpy-2.0.whl", NUMPY_SOURCE), asked=wish(BUILDER)), "numpy")
 
         assert package.wheels is None
         assert package.sdist is not None
@@ -211,6 +244,92 @@ class TestFiles:
         (wheel,) = package.wheels or ()
         assert (wheel.url, wheel.size) == (f"https://index.example/files/{KERAS}", len(KERAS))
         assert set(wheel.hashes) == {"sha256"}
+
+
+@dataclass(kw_only=True, slots=True)
+class ChoosingEngine(KnowingEngine):
+    """Chooses the newest keras that no constraint forbids, each with its bounds on Python."""
+
+    bounds: ClassVar[dict[str, str]] = {"3.14.0": ">=3.10,<3.12", "3.13.0": ">=3.10", "3.12.0": ">=3.6"}
+
+    def resolve(self, request: ResolveRequest) -> Resolution:
+        self.asked.append(request)
+        for version, bound in self.bounds.items():
+            if all(one.specifier.contains(version) for one in request.constraints if one.name == "keras"):
+                chosen = replace(resolved("keras", version), requires_python=SpecifierSet(bound))
+                return Resolution(packages=(chosen,))
+        raise ResolveError(NO_CHOICE)
+
+
+class TestRequiresPython:
+    """uv takes no notice of upper bounds."""
+
+    def test_a_version_that_is_not_for_a_python_of_the_lock_is_not_chosen(self) -> None:
+        engine = ChoosingEngine()
+
+        assert entries(resolve(wish(), engine)) == {"keras 3.13.0": None}
+        assert list(map(str, engine.asked[1].constraints)) == ['keras!=3.14.0; python_version == "3.12"']
+
+    def test_if_there_is_no_other_the_reason_is_told(self) -> None:
+        wanted = profile(constraints=["keras>3.13"])
+
+        with pytest.raises(ResolveError) as caught:
+            resolve(wish(wanted), ChoosingEngine())
+
+        assert "keras 3.14.0 says that it is for Python <3.12,>=3.10, not 3.12" in caught.value.looked_at
+
+    def test_verified_pins_that_are_gone(self) -> None:
+        engine = KnowingEngine(error=ResolveError(NO_CHOICE))
+
+        with pytest.raises(ResolveError, match="no longer has all that tiny was verified with") as caught:
+            resolve(wish(), engine, pins=(pin("keras", "3.14.0"),), exactly_pins=True)
+
+        assert "Or choose other versions: --upgrade" in caught.value.hints
+
+    def test_verified_pins_stay(self) -> None:
+        engine = ChoosingEngine()
+
+        assert entries(resolve(wish(), engine, pins=(pin("keras", "3.14.0"),), exactly_pins=True)) == {
+            "keras 3.14.0": None
+        }
+
+
+def test_what_no_machine_of_the_profile_needs_is_not_asked_for() -> None:
+    """uv looks for it on any machine there may be, and would even build it to learn what it needs."""
+    engine = KnowingEngine()
+
+    resolve(wish(PROFILE, "theano ; sys_platform == 'plan9'", "pywin32 ; sys_platform == 'win32'"), engine)
+
+    assert [one.name for one in engine.asked[0].requirements] == ["keras", "pywin32", "pip"]
+
+
+class TestNear:
+    """As few other versions as possible."""
+
+    pins = (pin("keras", "3.12.0", marker="python_version >= '3.10'"),)
+
+    def test_the_pins_leave_no_choice(self) -> None:
+        engine = ChoosingEngine()
+
+        assert entries(resolve_near(wish(), engine, pins=self.pins)[0]) == {"keras 3.12.0": None}
+        assert list(map(str, engine.asked[0].constraints)) == ['keras==3.12.0; python_version >= "3.10"']
+
+    def test_an_index_that_fails_decides_nothing(self) -> None:
+        """A second try may reach it, and would choose other versions."""
+        engine = KnowingEngine(error=ResolveError("uv could not resolve the requirements."))
+
+        with pytest.raises(ResolveError, match="uv could not resolve"):
+            resolve_near(wish(), engine, pins=self.pins)
+
+        assert len(engine.asked) == 1
+
+    def test_unless_that_is_none(self) -> None:
+        engine = ChoosingEngine()
+        wanted = wish(profile(constraints=["keras>3.12"]))
+
+        # The newest: this engine prefers nothing
+        assert entries(resolve_near(wanted, engine, pins=self.pins)[0]) == {"keras 3.13.0": None}
+        assert engine.asked[-1].pins == self.pins
 
 
 class TestPins:
@@ -311,6 +430,11 @@ class TestWhatItIsFor:
         pylock = lock(resolved("keras", "3.12.0"), asked=wish(profile(requires_python=">=3.10")))
 
         assert pylock.requires_python == SpecifierSet(">=3.10,<3.15")
+
+    def test_a_profile_for_python_2_too_is_locked_for_those_that_the_engine_serves(self) -> None:
+        pylock = lock(resolved("keras", "3.12.0"), asked=wish(profile(requires_python="<3.13")))
+
+        assert pylock.requires_python == SpecifierSet(">=3.6,<3.13")
 
     def test_only_this_machine_if_the_engine_sees_no_further(self) -> None:
         pylock = lock(

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.markers import Marker
 
-from kerasenv.lock.resolve import resolve
-from kerasenv.lock.satisfy import differences, unmet_by_pins
+from kerasenv.lock.resolve import resolve, resolve_with_gaps
+from kerasenv.lock.satisfy import covers, differences, flaws, unmet_by_pins
 from kerasenv.profiles.profile import KerasSettings
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import Noise, SmokePlan, Trial
 from tests.lock.wishes import PROFILE, KnowingEngine, lock_of, on, pin, profile, resolved, wish
 
 if TYPE_CHECKING:
@@ -102,6 +103,16 @@ class TestWhatFits:
         pylock = replace(there.pylock, packages=packages, environments=None, requires_python=None)
 
         assert told(replace(there, pylock=pylock)) == []
+
+
+class TestWhatDoesNotMatter:
+    def test_what_is_tried_and_what_is_heard_meanwhile(self) -> None:
+        """An environment doesn't become another one by what is known of its era."""
+        wanted = profile(
+            trial=Trial(idiom="keras3"), noise=(Noise(text="oneDNN", because="it is told at every start"),)
+        )
+
+        assert told(lock(KERAS, NUMPY), wanted) == []
 
 
 class TestWhatDoesNot:
@@ -212,3 +223,83 @@ def test_a_lock_that_is_for_none_of_the_profiles_machines_is_no_matter_of_packag
     elsewhere = replace(there.pylock, environments=[Marker("sys_platform == 'plan9'")])
 
     assert told(replace(there, pylock=elsewhere), profile("keras>=4")) == []
+
+
+class TestFlaws:
+    """What an edit by hand or a merge leaves; a lock that kerasenv wrote has none."""
+
+    def test_none(self) -> None:
+        assert flaws(lock(KERAS, NUMPY), wish()) == []
+
+    def test_what_is_missing_somewhere_is_none(self) -> None:
+        """The lock isn't for those machines."""
+        partly = resolved("numpy", "2.0", "numpy-2.0-cp311-cp311-manylinux2014_x86_64.whl")
+
+        assert flaws(lock(KERAS, partly), wish()) == []
+
+    def test_a_lock_that_is_for_more_than_it_has_files_for(self) -> None:
+        there = lock(KERAS, resolved("numpy", "2.0", "numpy-2.0-cp311-cp311-manylinux2014_x86_64.whl"))
+        wider = replace(there.pylock, environments=[Marker("sys_platform == 'linux'")])
+
+        assert flaws(replace(there, pylock=wider), wish()) == [
+            "it is for Python 3.10 on Linux x86_64, and has no file of numpy 2.0 for it",
+            "it is for Python 3.12 on Linux x86_64, and has no file of numpy 2.0 for it",
+        ]
+
+    def test_a_package_that_comes_twice(self) -> None:
+        there = lock(KERAS)
+        twice = replace(
+            there.pylock, packages=[*there.pylock.packages, *lock(resolved("keras", "3.9")).pylock.packages]
+        )
+
+        assert "it has several keras for Python 3.10 on Linux x86_64" in flaws(replace(there, pylock=twice), wish())
+
+    def test_a_file_without_a_digest_that_counts(self) -> None:
+        there = lock(KERAS)
+        packages = [
+            replace(one, wheels=[replace(wheel, hashes={"md5": "0"}) for wheel in one.wheels or ()])
+            for one in there.pylock.packages
+        ]
+
+        assert "it has a file of keras 3.12.0 without its sha256" in flaws(
+            replace(there, pylock=replace(there.pylock, packages=packages)), wish()
+        )
+
+
+class TestCovers:
+    def test_what_it_was_resolved_for(self) -> None:
+        assert covers(lock(KERAS), PROFILE)
+
+    def test_a_profile_that_is_for_more_now(self) -> None:
+        assert not covers(lock(KERAS), profile(requires_python=">=3.10,<3.14"))
+        assert not covers(lock(KERAS), profile(platforms=(*PROFILE.platforms, "linux-aarch64")))
+
+    def test_what_has_no_files_was_looked_for(self) -> None:
+        partly = resolved("numpy", "2.0", "numpy-2.0-cp311-cp311-manylinux2014_x86_64.whl")
+        pylock, gaps = resolve_with_gaps(wish(), KnowingEngine(packages=(PIP, partly)))
+        there = lock_of(pylock)
+        assert there.promise is not None
+
+        assert not covers(there, PROFILE)
+        assert covers(replace(there, promise=replace(there.promise, gaps=gaps)), PROFILE)
+
+
+class TestDaysAndSources:
+    def test_another_day(self) -> None:
+        there = lock(KERAS)
+        assert there.promise is not None
+        of_then = replace(there, promise=replace(there.promise, as_of=date(2020, 6, 1)))
+        today, then, later = (wish(as_of=day) for day in (None, date(2020, 6, 1), date(2021, 1, 1)))
+
+        assert differences(of_then, today, variant=None) == differences(of_then, then, variant=None) == []
+        assert differences(of_then, later, variant=None) == ["it was resolved as of 2020-06-01, not as of 2021-01-01"]
+        assert differences(there, then, variant=None) == ["it was resolved without --as-of, not as of 2020-06-01"]
+
+    def test_a_source_where_nothing_may_be_built(self) -> None:
+        wanted = profile(build_constraints=["setuptools"])
+        there = lock(KERAS, resolved("theano", "1.0", "theano-1.0.tar.gz"), wanted=wanted)
+
+        assert differences(there, wish(wanted), variant=None) == []
+        assert differences(there, wish(wanted, only_binary=True), variant=None) == [
+            "theano 1.0 is built from source, and --only-binary refuses that"
+        ]

@@ -107,7 +107,7 @@ class KnowingEngine:
     packages: tuple[ResolvedPackage, ...] = ()
     only_here: bool = False
     error: ResolveError | None = None
-    name: str = "knowing"
+    name: str = "uv"
     asked: list[ResolveRequest] = field(default_factory=list)
 
     def describe(self) -> str:
