@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kerasenv.env.variables import bin_folder
 from kerasenv.errors import EnvironmentFolderError
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import Noise, SmokePlan, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 RECEIPT = "kerasenv.json"
@@ -41,6 +41,10 @@ class Receipt:
     smoke_plan: Mapping[str, Any]
     smoke: Mapping[str, Any] | None
     """The last result with its times, None if it was never run."""
+    trial: Mapping[str, Any] = field(default_factory=dict)
+    noise: Sequence[Mapping[str, str]] = field(default_factory=list)
+    files: Mapping[str, str] | None = None
+    """The state of each file whose digest no RECORD tells, by its path; None where nobody wrote it down."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +63,16 @@ class Environment:
     def plan(self) -> SmokePlan:
         """Return what its smoke test is to do."""
         return _plan_of(self.receipt)
+
+    @property
+    def trial(self) -> Trial:
+        """Return what is tried beyond the smoke test."""
+        return _trial_of(self.receipt)
+
+    @property
+    def noise(self) -> tuple[Noise, ...]:
+        """Return what it says whenever all is well."""
+        return _noise_of(self.receipt)
 
 
 def has_receipt(folder: Path) -> bool:
@@ -104,8 +118,12 @@ def open_environment(folder: Path) -> Environment:
 def _read(table: dict[str, Any]) -> Receipt:
     """Return a receipt; raise TypeError, ValueError or KeyError if what is used of it again isn't what it should be."""
     receipt = Receipt(**table)
-    _plan_of(receipt)
-    texts = (receipt.profile, receipt.lock_name, *dict(receipt.variables).values())
+    _plan_of(receipt), _trial_of(receipt), _noise_of(receipt)
+    texts = (
+        *(receipt.profile, receipt.lock_name, receipt.lock_digest, receipt.python_version, receipt.python_path),
+        *dict(receipt.variables).values(),
+        *dict(receipt.files or {}).values(),
+    )
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a number stands where a text should be")
     return receipt
@@ -113,6 +131,15 @@ def _read(table: dict[str, Any]) -> Receipt:
 
 def _plan_of(receipt: Receipt) -> SmokePlan:
     return SmokePlan(**{**receipt.smoke_plan, "formats": tuple(receipt.smoke_plan["formats"])})
+
+
+def _trial_of(receipt: Receipt) -> Trial:
+    table = receipt.trial
+    return Trial(**{**table, "imports": tuple(table["imports"])}) if table else Trial()
+
+
+def _noise_of(receipt: Receipt) -> tuple[Noise, ...]:
+    return tuple(Noise(**row) for row in receipt.noise)
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SHELLS: tuple[Shell, ...] = (bash, batch, csh, fish, nushell, powershell, python, xonsh)
 
+STARTUP = ("_kerasenv.env", "_kerasenv.py", "_kerasenv.pth")
+"""What sets the variables when the interpreter starts, in the order in which it is written."""
+
 _SCRIPT = re.compile(r"(?:de)?activate(?:_this)?(?:\.\w+)?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -31,6 +34,12 @@ class HookedScripts:
 
     written: tuple[Path, ...]
     unknown: tuple[Path, ...]
+
+
+def is_hook(path: str) -> bool:
+    """Say whether a file of an environment is one that sets its variables, by its path."""
+    name = path.rpartition("/")[2]
+    return name in STARTUP or any(name in shell.SCRIPTS for shell in SHELLS)
 
 
 def write_activation_hooks(bin_dir: Path, variables: Mapping[str, str]) -> HookedScripts:
@@ -63,14 +72,15 @@ def write_startup(site_packages: Path, variables: Mapping[str, str]) -> list[Pat
     Python runs each .pth file of its site-packages; this one comes last, so that it never starts what isn't there.
     """
     _check(variables)
-    contents = {
-        "_kerasenv.env": b"".join(f"{name}\0{value}\0".encode() for name, value in variables.items()),
-        "_kerasenv.py": probe("startup").read_bytes(),
-        "_kerasenv.pth": b"import _kerasenv\n",
-    }
-    for name, content in contents.items():
-        _replace(site_packages / name, content)
-    return [site_packages / name for name in contents]
+    contents = (
+        b"".join(f"{name}\0{value}\0".encode() for name, value in variables.items()),
+        probe("startup").read_bytes(),
+        b"import _kerasenv\n",
+    )
+    written = [site_packages / name for name in STARTUP]
+    for path, content in zip(written, contents, strict=True):
+        _replace(path, content)
+    return written
 
 
 def _check(variables: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kerasenv.lock.lockfile import Promise
 
-_SHARED = ("datasets", "models")
+SHARED = ("datasets", "models")
 _DEFAULTS = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
 
 
@@ -27,7 +27,7 @@ def write_keras_home(home: Path, promise: Promise) -> None:
         if chosen is not None:
             settings[name] = chosen
     (home / "keras.json").write_text(json.dumps(settings, indent=4) + "\n", encoding="utf-8")
-    for name in _SHARED:
+    for name in SHARED:
         _link(home / name, Path.home() / ".keras" / name)
 
 

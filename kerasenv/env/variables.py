@@ -21,14 +21,16 @@ def keras_home(folder: Path) -> Path:
     return folder / "keras"
 
 
-def variables_of(promise: Promise, folder: Path) -> dict[str, str]:
+def variables_of(promise: Promise, folder: Path, *, instead: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables of the environment in `folder`, in the order in which they are shown.
 
+    `instead` are templates that count on this machine, where something of the system is missing.
     KERAS_BACKEND is read by Keras 0.3 to 2.3.1 and by Keras 3, KERAS_HOME from Keras 2.2.0 on; the others ignore them.
     """
     variables = {"KERAS_BACKEND": promise.backend} if promise.backend else {}
     variables["KERAS_HOME"] = str(keras_home(folder))
-    variables.update({name: value.format(env=folder) for name, value in promise.variables.items()})
+    templates = {**promise.variables, **(instead or {})}
+    variables.update({name: value.format(env=folder) for name, value in templates.items()})
     return variables
 
 
@@ -52,4 +54,4 @@ def activated(environ: Mapping[str, str], folder: Path, variables: Mapping[str, 
 def for_smoke(environ: Mapping[str, str], folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Return what the smoke test sees: the environment alone, with nothing of Python's or Keras' from outside."""
     clean = {name: value for name, value in environ.items() if not name.startswith(("PYTHON", *_OF_KERAS))}
-    return {**activated(clean, folder, variables), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return activated(clean, folder, variables)

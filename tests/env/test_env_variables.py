@@ -66,5 +66,4 @@ def test_the_smoke_test_sees_nothing_of_another_keras_or_python() -> None:
         "VIRTUAL_ENV": str(FOLDER),
         "LD_LIBRARY_PATH": "/cuda",
         "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
     }

@@ -10,7 +10,7 @@ import pytest
 
 from kerasenv.env.environment import RECEIPT, Environment, Receipt, has_receipt, open_environment, write_receipt
 from kerasenv.errors import EnvironmentFolderError
-from kerasenv.smoke.plan import SmokePlan
+from kerasenv.smoke.plan import Noise, SmokePlan, Trial
 
 RECEIPT_OF_TINY = Receipt(
     kerasenv="0.1.0",
@@ -48,6 +48,21 @@ def test_a_receipt_comes_back_as_it_was(tmp_path: Path) -> None:
     assert open_environment(tmp_path) == Environment(folder=tmp_path, receipt=RECEIPT_OF_TINY)
     assert open_environment(tmp_path).plan == SmokePlan(backend="tensorflow", formats=("h5",))
     assert [path.name for path in tmp_path.iterdir()] == [RECEIPT]
+
+
+def test_what_is_tried_and_known_comes_back(tmp_path: Path) -> None:
+    trial, noise = Trial(idiom="keras2", imports=("import keras",)), Noise(text="BLAS", because="it is")
+    write(tmp_path, trial=asdict(trial), noise=[asdict(noise)])
+
+    assert open_environment(tmp_path).trial == trial
+    assert open_environment(tmp_path).noise == (noise,)
+
+
+def test_a_receipt_from_before_there_were_trials(tmp_path: Path) -> None:
+    write(tmp_path, trial=None, noise=None)
+
+    assert open_environment(tmp_path).trial == Trial()
+    assert open_environment(tmp_path).noise == ()
 
 
 def test_it_knows_its_python(tmp_path: Path) -> None:
@@ -105,6 +120,10 @@ def test_a_receipt_that_can_not_be_used(tmp_path: Path, content: str, said: str)
         {"smoke_plan": []},
         {"smoke_plan": {}},
         {"smoke_plan": {"unheard": "of"}},
+        {"trial": {"idiom": "keras2"}},
+        {"trial": "x"},
+        {"noise": [{"text": "BLAS"}]},
+        {"noise": ["x"]},
         {"profile": 1},
         {"profile": None},
         {"unheard": "of"},

@@ -17,8 +17,10 @@ SCRIPTS: tuple[str, ...] = ("activate_this.py",)
 
 
 def quote(value: str) -> str:
-    """Return a literal that stands for exactly this value."""
-    return ascii(value)
+    """Return an expression that stands for exactly this value, in Python 2 too, where text in os.environ is bytes."""
+    if value.isascii():
+        return ascii(value)
+    return f"(lambda told: told if str is bytes else told.decode('utf-8'))({value.encode()!r})"
 
 
 def hook(script: str, text: str, variables: Mapping[str, str]) -> str:  # noqa: ARG001  # there is only one

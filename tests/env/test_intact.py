@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kerasenv.env.intact import check_intact
+from kerasenv.errors import InstallError
+from kerasenv.progress import listening
+from kerasenv.uv import uv_command
+from tests.local_index import Wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """Return an environment with a package of twelve files and a script."""
+    names = [f"tiny/{number:02}.py" for number in range(12)]
+    wheel = Wheel(
+        name="tiny",
+        version="1.0",
+        files=dict.fromkeys(["tiny/__init__.py", *names], "x = 1\n"),
+        scripts={"run": "tiny:x"},
+    )
+    (tmp_path / wheel.filename).write_bytes(wheel.build())
+    folder = tmp_path / "env"
+    for words in (["venv", str(folder)], ["pip", "install", f"--python={folder}", str(tmp_path / wheel.filename)]):
+        subprocess.run([*uv_command(), *words, "--quiet", "--offline"], check=True, stdin=subprocess.DEVNULL)
+    return folder
+
+
+def test_what_was_just_installed(environment: Path) -> None:
+    check_intact(environment)
+
+
+def test_bytecode_is_nobodys_business(environment: Path) -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(environment)], check=True)
+
+    check_intact(environment)
+
+
+def test_files_that_changed_are_named(environment: Path) -> None:
+    for number in range(12):
+        (place,) = environment.rglob(f"tiny/{number:02}.py")
+        place.unlink()
+        if number != 3:
+            place.write_text("x = 2\n", "utf-8")
+
+    with pytest.raises(InstallError) as caught:
+        check_intact(environment)
+
+    assert caught.value.message.startswith("Not all that was installed is what its package says of it: 12 of ")
+    told = [line.replace("\\", "/") for line in caught.value.looked_at]
+    assert told[0].startswith("tiny: ")
+    assert told[0].endswith("/site-packages/tiny/00.py (changed)")
+    assert told[3].endswith("/site-packages/tiny/03.py (missing)")
+    assert told[10:] == ["and 2 more"]
+    assert caught.value.hints[0].endswith("uv cache clean tiny")
+
+
+def test_one_without_a_record(environment: Path) -> None:
+    (record,) = environment.rglob("tiny-1.0.dist-info/RECORD")
+    record.unlink()
+
+    with pytest.raises(InstallError) as caught:
+        check_intact(environment)
+
+    assert caught.value.looked_at == ("tiny: its RECORD can't be read",)
+
+
+@pytest.mark.parametrize("name", ["METADATA", "WHEEL"])
+def test_what_describes_a_wheel_is_told_and_no_reason_to_stop(environment: Path, name: str) -> None:
+    """Publishers edited it later: that of tensorflow 0.12.1, and cntk 2.7.post2 can be had in no other form."""
+    _edit(environment, name)
+    said: list[str] = []
+    listener: Any = SimpleNamespace(note=said.append)
+
+    with listening(listener):
+        check_intact(environment)
+
+    assert len(said) == 1
+    assert f"tiny-1.0.dist-info/{name} isn't what the package says of it" in said[0]
+
+
+def _edit(environment: Path, *names: str) -> None:
+    for name in names:
+        (place,) = environment.rglob(f"tiny-1.0.dist-info/{name}")
+        content = place.read_bytes()
+        place.unlink()
+        place.write_bytes(content + b"\n")
