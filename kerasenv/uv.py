@@ -23,7 +23,9 @@ _KEPT = frozenset(
         "UV_KEYRING_PROVIDER",
         "UV_LINK_MODE",
         "UV_NATIVE_TLS",
+        "UV_PYTHON_DOWNLOADS_JSON_URL",
         "UV_PYTHON_INSTALL_DIR",
+        "UV_PYTHON_INSTALL_MIRROR",
         "UV_SYSTEM_CERTS",
     }
 )
@@ -48,6 +50,6 @@ def uv_environ(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("UV_", "VIRTUAL_ENV", "CONDA_PREFIX")) or name in _KEPT or name.startswith("UV_INDEX_")
+        if not name.startswith(("UV_", "VIRTUAL_ENV", "CONDA_PREFIX")) or name in _KEPT
     }
     return {**kept, **(changes or {})}

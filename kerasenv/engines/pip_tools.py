@@ -5,13 +5,13 @@ They see one Python on one platform, so what they resolve holds only there.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shlex
-import tempfile
 import textwrap
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from packaging.markers import Environment, Marker
@@ -20,37 +20,42 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from kerasenv import process, progress
-from kerasenv.engine import File, Pin, Resolution, ResolvedPackage
-from kerasenv.engines.tools import tool_environment
+from kerasenv.creators import create_python_2_with_pip
+from kerasenv.engine import BUILD_VARIABLES, NO_CHOICE, File, Pin, Resolution, ResolvedPackage
+from kerasenv.engines.tools import LOCKS, tool_environment
 from kerasenv.errors import InstallError, InterpreterError, ResolveError
 from kerasenv.folders import cache_folder
 from kerasenv.index import SimpleIndex
+from kerasenv.interpreters.serving import serving
 from kerasenv.requirements_file import format_hashed, parse_hashed
+from kerasenv.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from packaging.pylock import Package, PackageSdist, PackageWheel
     from packaging.requirements import Requirement
     from packaging.tags import Tag
     from packaging.utils import NormalizedName
 
-    from kerasenv.engine import Index, InstallRequest, ResolveRequest
+    from kerasenv.engine import BuildConstraint, Index, InstallRequest, ResolveRequest
     from kerasenv.index import IndexFile
     from kerasenv.interpreters.interpreter import Interpreter
 
-_LOCKS = Path(__file__).with_name("tool_locks")
 _PIP = canonicalize_name("pip")
 _PIP_TOOLS = canonicalize_name("pip-tools")
 # Python compiles what it imports; all of TensorFlow takes as long to compile as to install, and uv doesn't either
 _INSTALL_OPTIONS = ("--no-deps", "--require-hashes", "--no-compile")
+_FIRST_FOR_OTHER_ENVIRONMENTS = Version("6.2")  # --python-executable
 _NO_CHOICE = ("ResolutionImpossible", "Could not find a version", "incompatible versions")
 _CONFLICT = "The conflict is caused by"
 _FAILURE = re.compile(r"^\s*(ERROR: |error: |Could not find )", re.MULTILINE)
 _TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)  # one of a build is indented
 _AT_WORK = re.compile(r"^\s*((?:Collecting|Building wheel for) \S+)", re.MULTILINE)
+_UNKNOWN_TOOL = re.compile(r"No matching distribution found for (\S+)")
 _LINES, _WIDTH = 20, 300
-_OFFLINE_HINT = "Use the default engine, which can: --engine uv"
+_OTHER_ENGINE = "uv"
 # What of pip's variables is about the network; the others could change what is chosen
 _KEPT = frozenset(
     {
@@ -86,14 +91,10 @@ class PipToolsEngine:
         """Return a name without a version: that depends on the Python."""
         return "pip-tools for the target's Python"
 
-    def serves(self, interpreter: Interpreter) -> bool:
-        """Say whether there is a pip-tools for this Python."""
-        return interpreter.version >= _releases()[0].first_python
-
     def resolve(self, request: ResolveRequest) -> Resolution:
         """Choose versions for the request's Python on this platform; raise ResolveError if there is no choice."""
         if request.index.offline:
-            raise ResolveError("pip-tools can't resolve offline.", hints=[_OFFLINE_HINT])
+            raise ResolveError("pip-tools can't resolve offline.", hints=_other_ways(request.interpreter))
         pins = request.pins if request.exactly_pins else _compile(request)
         found = SimpleIndex(request.index).files_of(pin.name for pin in pins)
         return Resolution(
@@ -104,18 +105,24 @@ class PipToolsEngine:
     def install(self, request: InstallRequest) -> None:
         """Make the environment hold just what the lock selects for it; raise InstallError if a file can't be had."""
         if request.index.offline:
-            raise InstallError("pip-tools can't install offline.", hints=[_OFFLINE_HINT])
+            raise InstallError("pip-tools can't install offline.", hints=_other_ways(request.interpreter))
         pins = _selected(request)
         tool = _tool(request.interpreter, index=request.index)
-        with tempfile.TemporaryDirectory(prefix="kerasenv-install-") as name:
-            installer = _Installer(request=request, tool=tool, folder=Path(name))
+        with scratch("install") as folder:
+            installer = _Installer(request=request, tool=tool, folder=folder)
             locked_pip = [pin for pin in pins if pin.name == _PIP]
             wheel = installer.put_pip(locked_pip[0] if locked_pip else _release_for(request.interpreter).pin(_PIP))
-            if request.build_constraints:
-                # Constraints for builds would bind the installed packages as well: those come afterwards
-                tools = {canonicalize_name(one.name) for one in request.build_constraints}
-                installer.sync([pin for pin in pins if pin.name not in tools], constrained=True)
-            installer.sync(pins)
+            if any(one.sha256 for one in request.build_constraints):
+                built = installer.build(pins)
+                installer.sync([pin for pin in pins if pin.name not in {one.name for one in built}])
+                if built:
+                    installer.install_built(built, wheel)
+            else:
+                if request.build_constraints:
+                    # Constraints for builds would bind the installed packages as well: those come afterwards
+                    tools = {canonicalize_name(one.requirement.name) for one in request.build_constraints}
+                    installer.sync([pin for pin in pins if pin.name not in tools], constrained=True)
+                installer.sync(pins)
             if not locked_pip:
                 installer.remove_pip(wheel)
 
@@ -123,7 +130,7 @@ class PipToolsEngine:
 def _releases() -> list[_Release]:
     found = [
         _Release(first_python=Version(path.stem.rpartition("-")[2]), requirements=path.read_text(encoding="utf-8"))
-        for path in _LOCKS.glob(f"{_PIP_TOOLS}-*.txt")
+        for path in LOCKS.glob(f"{_PIP_TOOLS}-*.txt")
     ]
     return sorted(found, key=lambda release: release.first_python)
 
@@ -141,7 +148,23 @@ def _release_for(interpreter: Interpreter) -> _Release:
 def _tool(interpreter: Interpreter, *, index: Index) -> Path:
     """Return the Python that has pip-tools."""
     requirements = _release_for(interpreter).requirements
-    return tool_environment(_PIP_TOOLS, requirements, interpreter=interpreter, index=index)
+    if _OTHER_ENGINE in serving(interpreter.version).engines:
+        hint = f"The default engine needs no such tools: --engine {_OTHER_ENGINE}"
+        return tool_environment(_PIP_TOOLS, requirements, interpreter=interpreter, index=index, hints=[hint])
+    return tool_environment(_PIP_TOOLS, requirements, interpreter=interpreter, index=index, fill=_fill_with_pip)
+
+
+def _fill_with_pip(folder: Path, wanted: Path, *, interpreter: Interpreter, index: Index) -> process.Finished:
+    """Let the pip that comes with the environment install the rest, where uv can't."""
+    python = create_python_2_with_pip(interpreter, folder, index=index).python
+    words = ["-m", "pip", "install", *_INSTALL_OPTIONS, f"--requirement={wanted}"]
+    return process.run([python, *words], environ=_environ(index), cwd=folder)
+
+
+def _other_ways(interpreter: Interpreter) -> list[str]:
+    if _OTHER_ENGINE in serving(interpreter.version).engines:
+        return [f"Use the default engine, which can: --engine {_OTHER_ENGINE}"]
+    return [f"Leave --offline out: nothing else serves CPython {interpreter.minor}."]
 
 
 def _environ(index: Index, *, build_constraints: Path | None = None) -> dict[str, str]:
@@ -157,13 +180,14 @@ def _environ(index: Index, *, build_constraints: Path | None = None) -> dict[str
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_COLOR": "1",
         "PIP_NO_INPUT": "1",
+        "PIP_NO_PYTHON_VERSION_WARNING": "1",
         "PIP_PROGRESS_BAR": "off",
         # Otherwise an old pip builds an old source distribution with whatever setuptools it finds installed
         "PIP_USE_PEP517": "1",
         "PYTHONIOENCODING": "utf-8",
     }
     if index.url:
-        environ["PIP_INDEX_URL"] = index.url
+        environ |= {"PIP_INDEX_URL": index.url, **index.environ}
     if build_constraints:
         # The first is for pips before 25.3, the second for the others. As an address, since pip splits at spaces
         environ["PIP_CONSTRAINT"] = environ["PIP_BUILD_CONSTRAINT"] = build_constraints.as_uri()
@@ -187,13 +211,13 @@ def _compile(request: ResolveRequest) -> tuple[Pin, ...]:
                 hints=["Name a released version of it instead."],
             )
     version = _release_for(request.interpreter).pin(_PIP_TOOLS).version
-    tool = _tool(request.interpreter, index=request.index)
-    with tempfile.TemporaryDirectory(prefix="kerasenv-resolve-") as name:
-        folder = Path(name)
+    tool = _tool(request.interpreter, index=request.tool_index or request.index)
+    with scratch("resolve") as folder:
         build = _write_inputs(request, folder)
         answer = process.run(
             [tool, "-m", "piptools", "compile", *_compile_options(version), "requirements.in"],
-            environ=_environ(request.index, build_constraints=build),
+            environ=_environ(request.index, build_constraints=build)
+            | ({} if request.builds else {"PIP_ONLY_BINARY": ":all:"}),
             cwd=folder,
             on_line=_tell,
             on_stdout_line=_tell,
@@ -206,8 +230,12 @@ def _compile(request: ResolveRequest) -> tuple[Pin, ...]:
 
 
 def _compile_options(pip_tools: Version) -> list[str]:
-    options = ["--verbose", "--allow-unsafe", "--no-header", "--no-annotate", "--no-emit-options", "--strip-extras"]
+    options = ["--verbose", "--allow-unsafe", "--no-header", "--no-annotate"]
     options += ["--cache-dir", str(cache_folder() / "pip-tools"), "--output-file", "requirements.txt"]
+    if pip_tools >= Version("6.0"):
+        options += ["--no-emit-options", "--strip-extras"]
+    else:
+        options += ["--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host"]
     if pip_tools >= Version("6.9"):
         options.append("--resolver=backtracking")
     if pip_tools >= Version("7.0"):
@@ -226,10 +254,10 @@ def _write_inputs(request: ResolveRequest, folder: Path) -> Path | None:
     return _write_build_constraints(request.build_constraints, folder)
 
 
-def _write_build_constraints(constraints: Sequence[Requirement], folder: Path) -> Path | None:
+def _write_build_constraints(constraints: Sequence[BuildConstraint], folder: Path) -> Path | None:
     if not constraints:
         return None
-    _write_lines(folder / "build-constraints.txt", constraints)
+    _write_lines(folder / "build-constraints.txt", [one.requirement for one in constraints])
     return folder / "build-constraints.txt"
 
 
@@ -285,9 +313,7 @@ def _nothing_left(pin: Pin, files: Sequence[IndexFile], *, index: Index) -> Reso
 def _resolve_error(answer: process.Finished, *, index: Index) -> ResolveError:
     conflict = any(words in answer.stderr for words in _NO_CHOICE)
     return ResolveError(
-        "The requirements can't be met together, or not from this index."
-        if conflict
-        else "pip-compile could not resolve the requirements.",
+        NO_CHOICE if conflict else "pip-compile could not resolve the requirements.",
         looked_at=[index.source, *_explanation(answer)],
     )
 
@@ -320,6 +346,10 @@ class _Installer:
     tool: Path
     folder: Path
 
+    @property
+    def _built(self) -> Path:
+        return self.folder / "built"
+
     def put_pip(self, pin: Pin) -> Path:
         """Install pip, which pip-sync needs in the environment it works on, and return its wheel.
 
@@ -339,8 +369,77 @@ class _Installer:
         """Let pip-sync install what is missing and take away what isn't named."""
         self._write("requirements.txt", pins)
         build = _write_build_constraints(self.request.build_constraints, self.folder) if constrained else None
+        if _release_for(self.request.interpreter).pin(_PIP_TOOLS).version < _FIRST_FOR_OTHER_ENVIRONMENTS:
+            self._sync_without_pip_sync(pins, build_constraints=build)
+            return
         options = [f"--python-executable={self.request.python}", f"--pip-args={shlex.join(_INSTALL_OPTIONS)}"]
         self._run([self.tool, "-m", "piptools", "sync", *options, "requirements.txt"], build_constraints=build)
+
+    def _sync_without_pip_sync(self, pins: Sequence[Pin], *, build_constraints: Path | None) -> None:
+        """Do what pip-sync does, with the environment's own pip: an older one works only where it is installed."""
+        pip: list[str | Path] = [self.request.python, "-m", "pip"]
+        listed = self._run([*pip, "list", "--format=json"]).stdout
+        names = {canonicalize_name(one["name"]) for one in json.loads(listed)}
+        unnamed = sorted(names - {_PIP, *(pin.name for pin in pins)})
+        if unnamed:
+            self._run([*pip, "uninstall", "--yes", *unnamed])
+        if pins:
+            options = [*_INSTALL_OPTIONS, "--requirement=requirements.txt"]
+            self._run([*pip, "install", *options], build_constraints=build_constraints)
+
+    def build(self, pins: Sequence[Pin]) -> list[Pin]:
+        """Build what has no wheel for this Python; return the pins of the wheels that came out.
+
+        No pip compares what builds with a sha256. So the tools are downloaded first, which it does verify, and the
+        build sees nothing but these.
+        """
+        sources = self._sources(pins)
+        if not sources:
+            return []
+        tools, archives = self.folder / "build-tools", self.folder / "sources"
+        archives.mkdir()
+        _write_lines(self.folder / "build-tools.txt", [str(one) for one in self.request.build_constraints])
+        fetch = ["download", "--no-deps", "--only-binary=:all:", "--require-hashes", f"--dest={tools}"]
+        self._run([self.tool, "-m", "pip", *fetch, "--requirement=build-tools.txt"])
+        index = SimpleIndex(self.request.index)
+        fetched = [index.fetch(pin.name, one.hashes["sha256"], archives / one.filename) for pin, one in sources]
+        # What pip keeps of earlier builds may have been built by something else
+        offline = ["--no-deps", "--no-index", f"--find-links={tools}", "--no-cache-dir", f"--wheel-dir={self._built}"]
+        self._run([self.tool, "-m", "pip", "wheel", *offline, *fetched])
+        return [
+            Pin(name=name, version=version, hashes=frozenset({hashlib.sha256(wheel.read_bytes()).hexdigest()}))
+            for wheel in sorted(self._built.iterdir())
+            for name, version, *_ in [parse_wheel_filename(wheel.name)]
+        ]
+
+    def _sources(self, pins: Sequence[Pin]) -> list[tuple[Pin, PackageSdist]]:
+        """Return what has to be built."""
+        packages = {(package.name, package.version): package for package in self.request.lock.packages}
+        sources = []
+        for pin in pins:
+            package = packages[pin.name, pin.version]
+            if package.sdist is not None and not (package.wheels and self._has_wheel(pin)):
+                sources.append((pin, package.sdist))
+        return sources
+
+    def _has_wheel(self, pin: Pin) -> bool:
+        """Say whether a wheel of the lock is for this Python, which pip knows best."""
+        self._write("wheel.txt", [pin])
+        fetch = ["download", "--no-deps", "--only-binary=:all:", "--require-hashes", f"--dest={self.folder / 'probe'}"]
+        answer = process.run(
+            [self.tool, "-m", "pip", *fetch, "--requirement=wheel.txt"],
+            environ=_environ(self.request.index),
+            cwd=self.folder,
+        )
+        if answer.returncode and "No matching distribution" not in answer.stderr:
+            raise _install_error(answer, index=self.request.index)
+        return not answer.returncode
+
+    def install_built(self, built: Sequence[Pin], wheel: Path) -> None:
+        """Install what was built, with the pip that is a wheel."""
+        self._write("built.txt", built)
+        local = ["install", "--no-index", f"--find-links={self._built}", *_INSTALL_OPTIONS]
+        self._run([self.request.python, wheel / "pip", *local, "--requirement=built.txt"])
 
     def remove_pip(self, wheel: Path) -> None:
         """Take away a pip that no lock names."""
@@ -349,17 +448,18 @@ class _Installer:
     def _write(self, name: str, pins: Sequence[Pin]) -> None:
         (self.folder / name).write_text(format_hashed(pins), encoding="utf-8")
 
-    def _run(self, command: Sequence[str | Path], *, build_constraints: Path | None = None) -> None:
+    def _run(self, command: Sequence[str | Path], *, build_constraints: Path | None = None) -> process.Finished:
         environ = _environ(self.request.index, build_constraints=build_constraints)
         answer = process.run(
             command,
             # The environment's own pip runs too, and is to leave no traces
-            environ=environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            environ=environ | BUILD_VARIABLES | {"PYTHONDONTWRITEBYTECODE": "1"},
             cwd=self.folder,
             on_stdout_line=_tell,
         )
         if answer.returncode:
             raise _install_error(answer, index=self.request.index)
+        return answer
 
 
 def _selected(request: InstallRequest) -> list[Pin]:
@@ -408,6 +508,10 @@ def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     if "DO NOT MATCH THE HASHES" in said:
         message = "A file is not the one that the lock names: its sha256 differs."
         hints.append("Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade")
+    elif _UNKNOWN_TOOL.search(said) and "--find-links" in " ".join(answer.command):
+        tool = _UNKNOWN_TOOL.findall(said)[-1]
+        message = f"To build a source distribution, {tool} is needed, and the lock has no sha256 of it."
+        hints.append("In the profile, [[build-constraints]] has to name it with its sha256; then lock anew: --upgrade")
     elif "o space left" in said:
         message = "The disk is full."
         hints.append("Make room; what pip keeps of earlier installs lies in " + str(cache_folder() / "pip"))

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import re
+from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import tomli
 import tomli_w
 from packaging.markers import Marker
 from packaging.pylock import Pylock
-from packaging.version import Version
 
 from kerasenv import process, progress
-from kerasenv.engine import File, Resolution, ResolvedPackage, files_of
+from kerasenv.engine import BUILD_VARIABLES, NO_CHOICE, File, Resolution, ResolvedPackage, files_of
+from kerasenv.engines.mirror import at_index
 from kerasenv.errors import InstallError, ResolveError
+from kerasenv.index import SimpleIndex
+from kerasenv.scratch import scratch
 from kerasenv.uv import uv_command, uv_environ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from packaging.pylock import Package
     from packaging.requirements import Requirement
 
-    from kerasenv.engine import Index, InstallRequest, Pin, ResolveRequest
+    from kerasenv.engine import BuildConstraint, Index, InstallRequest, Pin, ResolveRequest
     from kerasenv.interpreters.interpreter import Interpreter
 
 _LOCK_NAME = "pylock.toml"
-_MISMATCHES = {"Hash mismatch": "sha256", "Size mismatch": "size"}
+_UNKNOWN_TOOL = re.compile(r"no trusted hash was provided for: `([^`]+)`")
+_MISMATCHES = {
+    "Hash mismatch": "its sha256 differs",
+    "Size mismatch": "its size differs",
+    "Content-Length mismatch": "its size differs",
+    # uv unpacks while it downloads, and compares at the end
+    "Failed to extract archive": "it can't be unpacked",
+    "The wheel is invalid": "it is no wheel",
+}
 
 
 class UvEngine:
@@ -40,24 +52,22 @@ class UvEngine:
         said = process.run([*uv_command(), "--version"], environ=uv_environ()).stdout.split()
         return " ".join(said[:2])
 
-    def serves(self, interpreter: Interpreter) -> bool:
-        """Say whether uv can install for this Python."""
-        return interpreter.version >= Version("3.6")
-
     def resolve(self, request: ResolveRequest) -> Resolution:
         """Choose versions for every Python and platform of the request; raise ResolveError if there is no choice."""
-        with tempfile.TemporaryDirectory(prefix="kerasenv-resolve-") as name:
-            folder = Path(name)
+        with scratch("resolve") as folder:
             answer = process.run(
                 [*uv_command(), *self._compile(request, folder)],
-                environ=_environ(),
+                environ=_environ(request.index),
                 cwd=folder,
                 on_line=_tell,
             )
             if answer.returncode:
                 raise _resolve_error(answer, index=request.index)
             locked = Pylock.from_dict(tomli.loads((folder / _LOCK_NAME).read_text("utf-8")))
-        return Resolution(packages=tuple(_package(package) for package in locked.packages))
+        packages = tuple(_package(package) for package in locked.packages)
+        if request.exactly_pins or request.index.offline:
+            return Resolution(packages=packages)
+        return Resolution(packages=_with_requires_python(packages, request.index))
 
     def _compile(self, request: ResolveRequest, folder: Path) -> list[str]:
         """Write what uv reads into `folder` and return the words of the command."""
@@ -84,42 +94,98 @@ class UvEngine:
             *_build_words(request.build_constraints, folder),
             "--quiet",
             *(["--no-deps"] if request.exactly_pins else []),
-            *_index_words(request.index),
+            *([] if request.builds else ["--no-build"]),
+            *(["--no-cache"] if request.index.local else []),
+            *_offline_words(request.index),
             "requirements.in",
         ]
 
     def install(self, request: InstallRequest) -> None:
         """Make the environment hold just what the lock selects for it; raise InstallError if a file can't be had."""
-        with tempfile.TemporaryDirectory(prefix="kerasenv-install-") as name:
-            folder = Path(name)
+        with scratch("install") as folder:
             lock = folder / _LOCK_NAME
-            lock.write_text(tomli_w.dumps(dict(request.lock.to_dict())), encoding="utf-8")
+            there = at_index(request.lock, request.index, request.interpreter)
+            lock.write_text(tomli_w.dumps(dict(there.to_dict())), encoding="utf-8")
             answer = process.run(
                 [
                     *uv_command(),
                     "pip",
                     "sync",
-                    "--no-config",
+                    f"--config-file={_write_config(request, folder)}",
                     f"--python={request.python}",
                     "--no-python-downloads",
                     "--require-hashes",
                     # Not to be warned that uv may change how it reads locks: hashes and exit code say what it did
-                    "--preview-features=pylock",
-                    *_build_words(request.build_constraints, folder),
-                    *_index_words(request.index),
+                    "--preview-features=pylock,build-dependency-hashes",
+                    *_build_words(request.build_constraints, folder, verified=True),
+                    *_offline_words(request.index),
                     str(lock),
                 ],
-                environ=_environ() | {"VIRTUAL_ENV": str(request.environment)},
+                environ=_environ(request.index) | {"VIRTUAL_ENV": str(request.environment)},
                 cwd=folder,
                 on_line=_tell,
             )
         if answer.returncode:
             raise _install_error(answer, index=request.index)
+        if any(wheel.path for package in request.lock.packages for wheel in package.wheels or ()):
+            _forget_files(request.environment)
+
+    def build(
+        self,
+        sdist: Path,
+        into: Path,
+        *,
+        interpreter: Interpreter,
+        build_constraints: tuple[BuildConstraint, ...] = (),
+        index: Index,
+    ) -> Path:
+        """Build a source distribution as `install` does; return the wheel, which lies in the new folder `into`."""
+        with scratch("build") as folder:
+            answer = process.run(
+                [
+                    *uv_command(),
+                    "build",
+                    "--no-config",
+                    "--wheel",
+                    f"--python={interpreter.path}",
+                    "--no-python-downloads",
+                    "--no-create-gitignore",
+                    "--preview-features=build-dependency-hashes",
+                    f"--out-dir={into}",
+                    *_build_words(build_constraints, folder, verified=True),
+                    *_offline_words(index),
+                    str(sdist),
+                ],
+                environ=_environ(index) | BUILD_VARIABLES,
+                cwd=folder,
+                on_line=_tell,
+            )
+        if answer.returncode:
+            raise _build_error(answer, sdist, index=index)
+        (wheel,) = into.glob("*.whl")
+        return wheel
 
 
-def _environ() -> dict[str, str]:
-    """Return variables for a uv that may build: what PYTHONPATH offers would come before the build's own packages."""
-    return {name: value for name, value in uv_environ().items() if not name.startswith("PYTHON")}
+def _environ(index: Index) -> dict[str, str]:
+    """Return variables for a uv that may build: what PYTHONPATH offers would come before the build's own packages.
+
+    The index is one of them, since an address with a password is not for everyone to see in the list of processes.
+    """
+    named = {"UV_DEFAULT_INDEX": index.url, **index.environ} if index.url else {}
+    return {name: value for name, value in uv_environ(named).items() if not name.startswith("PYTHON")}
+
+
+def _forget_files(environment: Path) -> None:
+    """Take away what uv notes of a wheel that is a file: the time of a file that is gone afterwards."""
+    for note in environment.rglob("*.dist-info/uv_cache.json"):
+        record = note.with_name("RECORD")
+        kept = [
+            line for line in record.read_bytes().splitlines(keepends=True) if b".dist-info/uv_cache.json," not in line
+        ]
+        written = record.with_name("RECORD.new")  # the old one may be shared with uv's cache
+        written.write_bytes(b"".join(kept))
+        written.replace(record)
+        note.unlink()
 
 
 def _lowest(request: ResolveRequest) -> str:
@@ -158,15 +224,34 @@ def _write_lines(target: Path, lines: Sequence[str]) -> None:
     target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _build_words(constraints: Sequence[Requirement], folder: Path) -> list[str]:
+def _build_words(constraints: Sequence[BuildConstraint], folder: Path, *, verified: bool = False) -> list[str]:
+    """Bound what builds; `verified` refuses all whose sha256 isn't known, if those of some are.
+
+    While uv resolves it builds what may never be installed, of which nobody knows what it needs.
+    """
     if not constraints:
         return []
-    _write_lines(folder / "build.txt", [str(one) for one in constraints])
-    return ["--build-constraints=build.txt"]
+    _write_lines(folder / "build.txt", [str(one) if verified else str(one.requirement) for one in constraints])
+    hashed = verified and any(one.sha256 for one in constraints)
+    return ["--build-constraints=build.txt", *(["--require-build-hashes"] if hashed else [])]
 
 
-def _index_words(index: Index) -> list[str]:
-    return [*(["--default-index", index.url] if index.url else []), *(["--offline"] if index.offline else [])]
+def _write_config(request: InstallRequest, folder: Path) -> Path:
+    """Write the one configuration that uv is to read, and return where.
+
+    uv keeps what it built, and would take it again although something else built it. What it knows a build's variables
+    for is kept apart.
+    """
+    tools = "\n".join(sorted(map(str, request.build_constraints)))
+    variables = {**BUILD_VARIABLES, "KERASENV_BUILT_WITH": sha256(tools.encode()).hexdigest()}
+    sources = [package.name for package in request.lock.packages if package.sdist is not None]
+    config = folder / "uv.toml"
+    config.write_text(tomli_w.dumps({"extra-build-variables": dict.fromkeys(sources, variables)}), encoding="utf-8")
+    return config
+
+
+def _offline_words(index: Index) -> list[str]:
+    return ["--offline"] if index.offline else []
 
 
 def _package(package: Package) -> ResolvedPackage:
@@ -195,6 +280,19 @@ def _package(package: Package) -> ResolvedPackage:
     )
 
 
+def _with_requires_python(packages: Sequence[ResolvedPackage], index: Index) -> tuple[ResolvedPackage, ...]:
+    """Add which Pythons a version is for, as far as the index tells: uv heeds only lower bounds, and tells none."""
+    try:
+        there = SimpleIndex(index).files_of(package.name for package in packages)
+    except ResolveError:  # uv has ways of its own to be let in
+        return tuple(packages)
+    bounds = {file.sha256: file.requires_python for files in there.values() for file in files}
+    return tuple(
+        replace(package, requires_python=next(filter(None, (bounds.get(file.sha256) for file in package.files)), None))
+        for package in packages
+    )
+
+
 def _tell(line: str) -> None:
     spoken = line.strip()
     if spoken.startswith(("Downloading", "Downloaded", "Building", "Built")):
@@ -203,9 +301,7 @@ def _tell(line: str) -> None:
 
 def _resolve_error(answer: process.Finished, *, index: Index) -> ResolveError:
     return ResolveError(
-        "The requirements can't be met together, or not from this index."
-        if "No solution found" in answer.stderr
-        else "uv could not resolve the requirements.",
+        NO_CHOICE if "No solution found" in answer.stderr else "uv could not resolve the requirements.",
         looked_at=[f"{index.source}{' (offline)' if index.offline else ''}", *answer.last_lines(30)],
         hints=["Leave --offline out: not everything that is needed was downloaded before."] if index.offline else [],
     )
@@ -215,8 +311,11 @@ def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     said = answer.stderr
     hints: list[str] = []
     differing = next((what for words, what in _MISMATCHES.items() if words in said), None)
-    if differing:
-        message = f"A file is not the one that the lock names: its {differing} differs."
+    unknown = _UNKNOWN_TOOL.search(said)
+    if unknown:
+        message, hints = _unknown_tool(unknown[1])
+    elif differing:
+        message = f"A file is not the one that the lock names: {differing}."
         hints.append("Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade")
     elif index.offline:
         message = "Not everything that the lock names was downloaded before."
@@ -227,3 +326,16 @@ def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     else:
         message = "uv could not install what the lock names."
     return InstallError(message, looked_at=[index.source, *answer.last_lines(20)], hints=hints)
+
+
+def _build_error(answer: process.Finished, sdist: Path, *, index: Index) -> InstallError:
+    unknown = _UNKNOWN_TOOL.search(answer.stderr)
+    message, hints = _unknown_tool(unknown[1]) if unknown else (f"{sdist.name} can't be built.", [])
+    return InstallError(message, looked_at=[index.source, *answer.last_lines(20)], hints=hints)
+
+
+def _unknown_tool(name: str) -> tuple[str, list[str]]:
+    return (
+        f"To build a source distribution, {name} is needed, and the lock has no sha256 of it.",
+        ["In the profile, [[build-constraints]] has to name it with its sha256; then lock anew: --upgrade"],
+    )

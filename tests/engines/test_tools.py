@@ -172,5 +172,6 @@ def test_a_shipped_file_is_as_its_generator_writes_it(path: Path) -> None:
     pins = parse_hashed(text)
 
     assert format_hashed(pins) == text
-    assert {"pip", "pip-tools"} <= {pin.name for pin in pins}
+    wanted = {"virtualenv"} if path.name.startswith("virtualenv") else {"pip", "pip-tools"}
+    assert wanted <= {pin.name for pin in pins}
     assert all(pin.hashes for pin in pins)

@@ -27,6 +27,7 @@ from kerasenv.lock.cells import grid
 from kerasenv.platforms import PLATFORMS
 from kerasenv.venv import create_bare_environment
 from tests.conftest import NOWHERE
+from tests.engines.builds import SIGNING_BUILD, antique_lock, build_constraints
 from tests.local_index import LocalIndex, Sdist, Wheel, sources
 from tests.standard_index import standard_index
 
@@ -48,8 +49,8 @@ def here() -> Interpreter:
 
 
 def resolve(served: LocalIndex, /, *requirements: str, pythons: tuple[str, ...] = MODERN, **changes: Any) -> Resolution:
-    for key in ("constraints", "build_constraints"):
-        changes[key] = tuple(map(Requirement, changes.get(key, ())))
+    changes["constraints"] = tuple(map(Requirement, changes.get("constraints", ())))
+    changes["build_constraints"] = build_constraints(changes.get("build_constraints", ()))
     request = ResolveRequest(
         requirements=tuple(map(Requirement, requirements)),
         pythons=pythons,
@@ -81,12 +82,6 @@ def test_it_says_its_version() -> None:
 
     assert name == "uv"
     assert Version(version) >= Version("0.9")
-
-
-def test_which_pythons_it_serves() -> None:
-    assert ENGINE.serves(replace(here(), version=Version("3.6.0")))
-    assert not ENGINE.serves(replace(here(), version=Version("3.5.10")))
-    assert not ENGINE.serves(replace(here(), version=Version("2.7.18")))
 
 
 class TestResolve:
@@ -250,7 +245,10 @@ class TestNoAnswer:
         online = resolve(index, "keras")
         index.forget()
 
-        assert resolve(index, "keras", index=Index(url=index.url, offline=True)) == online
+        offline = resolve(index, "keras", index=Index(url=index.url, offline=True))
+        # For which Pythons a version is, only the index knows
+        unknown = [replace(package, requires_python=None) for package in online.packages]
+        assert list(offline.packages) == unknown
         assert index.requests == []
 
     @pytest.mark.parametrize(
@@ -385,12 +383,13 @@ def lock(index: LocalIndex, *filenames: str, **changes: Any) -> Pylock:
     for filename in filenames:
         name, version, *_ = filename.split("-")
         wheel = PackageWheel(name=filename, url=index.file_url(filename), hashes={"sha256": index.sha256(filename)})
-        packages.append(Package(name=canonicalize_name(name), version=Version(version), wheels=[wheel]))
+        at = index.url.rstrip("/")
+        packages.append(Package(name=canonicalize_name(name), version=Version(version), index=at, wheels=[wheel]))
     return Pylock(lock_version=Version("1.0"), created_by="test", **({"packages": packages} | changes))
 
 
 def install(served: LocalIndex, pylock: Pylock, environment: BareEnvironment, /, **changes: Any) -> None:
-    changes["build_constraints"] = tuple(map(Requirement, changes.get("build_constraints", ())))
+    changes["build_constraints"] = build_constraints(changes.get("build_constraints", ()))
     request = InstallRequest(
         lock=pylock,
         environment=environment.folder,
@@ -461,6 +460,40 @@ class TestInstall:
 
         monkeypatch.delenv("PYTHONPATH")
         assert installed(bare) == {"antique": "1.0"}
+
+    def test_what_builds_is_verified(self, own_index: LocalIndex, bare: BareEnvironment) -> None:
+        known = own_index.sha256("tiny_build-1.0-py2.py3-none-any.whl")
+
+        install(own_index, antique_lock(own_index), bare, build_constraints=[f"tiny-build==1.0 {known}"])
+
+        assert installed(bare) == {"antique": "1.0"}
+
+    def test_what_builds_and_is_another_file_is_refused(self, own_index: LocalIndex, bare: BareEnvironment) -> None:
+        with pytest.raises(InstallError, match="not the one that the lock names: its sha256 differs") as caught:
+            install(own_index, antique_lock(own_index), bare, build_constraints=[f"tiny-build==1.0 {64 * 'a'}"])
+
+        assert any("tiny-build" in line for line in caught.value.looked_at)
+        assert installed(bare) == {}
+
+    def test_what_builds_and_is_not_known_is_refused(self, own_index: LocalIndex, bare: BareEnvironment) -> None:
+        known = own_index.sha256("numpy-2.0-py2.py3-none-any.whl")
+
+        with pytest.raises(InstallError, match="tiny-build is needed, and the lock has no sha256 of it"):
+            install(own_index, antique_lock(own_index), bare, build_constraints=[f"numpy==2.0 {known}"])
+
+    def test_what_something_else_built_is_not_taken_from_the_cache(self, own_index: LocalIndex, tmp_path: Path) -> None:
+        """uv itself would take it: to it, a source distribution has been built or it hasn't."""
+        own_index.add(Wheel(name="tiny-build", version="1.5", files=SIGNING_BUILD))
+        for version in ("1.0", "1.5"):
+            folder = tmp_path / version
+            known = own_index.sha256(f"tiny_build-{version}-py2.py3-none-any.whl")
+            environment = create_bare_environment(here().path, folder)
+
+            install(
+                own_index, antique_lock(own_index), environment, build_constraints=[f"tiny-build=={version} {known}"]
+            )
+
+            assert (environment.site_packages / "signed.txt").exists() == (version == "1.5")
 
     @pytest.mark.parametrize(
         ("changed", "differing"),
