@@ -5,12 +5,15 @@ KerasenvError
 ├── Interrupted
 ├── ProfileError
 ├── InterpreterError
+├── SystemNeedError
 ├── ResolveError
 ├── LockError
+├── BundleError
 ├── InstallError
 ├── EnvironmentFolderError
 ├── HookError
 ├── SmokeError
+├── VerifyError
 └── ProgramError
 """
 
@@ -54,12 +57,20 @@ class InterpreterError(KerasenvError):
     """No Python fits, or the one that was named doesn't."""
 
 
+class SystemNeedError(KerasenvError):
+    """The system lacks something that no package index has."""
+
+
 class ResolveError(KerasenvError):
     """The requirements can't be met together."""
 
 
 class LockError(KerasenvError):
     """A lock is missing, unreadable, or doesn't fit what is asked."""
+
+
+class BundleError(KerasenvError):
+    """A bundle can't be made as asked, or is not what it should be."""
 
 
 class InstallError(KerasenvError):
@@ -76,6 +87,10 @@ class HookError(KerasenvError):
 
 class SmokeError(KerasenvError):
     """The model could not be built, trained, saved or loaded."""
+
+
+class VerifyError(KerasenvError):
+    """An environment is not what its lock says."""
 
 
 class ProgramError(KerasenvError):

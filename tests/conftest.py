@@ -17,6 +17,7 @@ from tests.isolation import MACHINE, move_in
 from tests.isolation import NOWHERE as NOWHERE  # noqa: PLC0414  # a name of the test bed, like its fixtures
 from tests.local_index import LocalIndex
 from tests.programs import find_python, run_kerasenv
+from tests.python_sources import archive_for_uv, conda_channel_of
 from tests.standard_index import standard_index
 
 if TYPE_CHECKING:
@@ -127,6 +128,21 @@ class RunKerasenv(Protocol):
 def kerasenv_cli() -> RunKerasenv:
     """Return what runs the command line in a process of its own."""
     return run_kerasenv
+
+
+# Sources of Pythons
+
+
+@pytest.fixture(scope="session")
+def uv_source(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Return the variables that make uv download a CPython 3.8, and no other, from this machine."""
+    return archive_for_uv(find_python("3.8"), tmp_path_factory.mktemp("uv-source"))
+
+
+@pytest.fixture(scope="session")
+def conda_source(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Return the variable that names a conda channel of this machine, which has a CPython 3.7 and nothing else."""
+    return conda_channel_of(find_python("3.7"), tmp_path_factory.mktemp("channel"))
 
 
 # Live tests

@@ -231,6 +231,8 @@ class LocalIndex:
     ) -> None:
         self.html_only = html_only
         self.hashes = hashes
+        self.project_json = False
+        """Whether there is /pypi/NAME/json too."""
         self.credentials = credentials
         self.requests: list[str] = []
         """Method and path of every request, such as 'GET /simple/numpy/'."""
@@ -362,6 +364,15 @@ class LocalIndex:
         wheel = self._files.get(name.removesuffix(".metadata"))
         return wheel.metadata if wheel and not self.html_only else None
 
+    def find_project_json(self, project: str) -> bytes | None:
+        """Return when each file of a project was uploaded, as the JSON beside the simple index has it."""
+        files = [self._files[name] for name in self.filenames(project)] if self.project_json else []
+        rows = [
+            {"filename": file.package.filename, "upload_time_iso_8601": file.package.uploaded.isoformat()}
+            for file in files
+        ]
+        return json.dumps({"releases": {"all": rows}}).encode() if rows else None
+
     def find_page(self, project: str, *, as_json: bool) -> tuple[bytes, str] | None:
         """Return a page and its media type: a project's, or the list of all for an empty name."""
         as_json = as_json and not self.html_only
@@ -470,6 +481,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(trouble.status, b"in trouble")
         elif kind == "files":
             self._send_found(index.find_file(name), "application/octet-stream", trouble)
+        elif kind == "pypi":
+            self._send_found(index.find_project_json(name.removesuffix("/json")), "application/json", trouble)
         elif kind == "simple" and rest in {"", f"{canonicalize_name(name)}/"}:
             body, media_type = index.find_page(name, as_json=_JSON in self.headers.get("Accept", "")) or (None, "")
             self._send_found(body, media_type, trouble)

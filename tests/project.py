@@ -88,7 +88,8 @@ class Project:
 
     def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:
         """Run kerasenv here with --json and return the envelope, which must be all of its standard output."""
-        finished = self.run(args[0], "--json", *args[1:], **options)
+        verb = 2 if args[0] == "python" else 1  # the one verb of two words
+        finished = self.run(*args[:verb], "--json", *args[verb:], **options)
         envelope: dict[str, Any] = json.loads(finished.stdout)
         assert list(envelope) == ENVELOPE
         assert envelope["exit_code"] == finished.returncode

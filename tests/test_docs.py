@@ -8,7 +8,8 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from packaging.version import Version
 from kerasenv import errors
 from kerasenv.cli.app import app
 from kerasenv.folders import config_folder
+from kerasenv.lock.gaps import Gap
 from kerasenv.lock.lockfile import Promise, dump_lock
 from kerasenv.profiles.search import find_profile
 from kerasenv.resources import shipped_profiles
@@ -97,10 +99,17 @@ def test_the_second_line_of_the_readme_is_what_ci_runs() -> None:
 def verbs() -> dict[str, set[str]]:
     """Return the options of every verb; those that need none stand under an empty name."""
     group: Any = typer.main.get_command(app)
-    commands = {"": group, **group.commands}
+    commands = {"": [group]} | {
+        name: [command, *getattr(command, "commands", {}).values()] for name, command in group.commands.items()
+    }
     return {
-        name: {spelling for one in command.get_params(command.context_class(command)) for spelling in one.opts}
-        for name, command in commands.items()
+        name: {
+            spelling
+            for command in several
+            for one in command.get_params(command.context_class(command))
+            for spelling in one.opts
+        }
+        for name, several in commands.items()
     }
 
 
@@ -221,7 +230,13 @@ def test_every_kind_of_error_is_described() -> None:
 def test_every_key_of_our_table_in_a_lock_is_described() -> None:
     profile = find_profile("theano-legacy", cwd=shipped_profiles())
     empty = Pylock(lock_version=Version("1.0"), created_by="test", packages=[])
-    table = tomli.loads(dump_lock(empty, Promise.of(profile, variant="cpu")).decode())["tool"]["kerasenv"]
+    promise = replace(
+        Promise.of(profile, variant="cpu", extra=("pandas",)),
+        only_binary=True,
+        as_of=date(2020, 6, 1),
+        gaps=(Gap(package="pandas 1.0.4", platform="macos-arm64", pythons=("3.7",)),),
+    )
+    table = tomli.loads(dump_lock(empty, promise).decode())["tool"]["kerasenv"]
 
     assert dict(tables("keys"))["tool.kerasenv"] == list(table)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kerasenv.engine import Index
-from kerasenv.errors import ResolveError
+from kerasenv.errors import InstallError, ResolveError
 from kerasenv.index import SimpleIndex
 from tests.conftest import NOWHERE
 from tests.local_index import UPLOADED, LocalIndex, Sdist, Wheel
@@ -81,6 +82,28 @@ def test_the_media_type_may_be_wrong(kind: str, *, html_only: bool) -> None:
 
         assert (file.name, file.sha256) == ("keras-2.0.tar.gz", "ab")
         assert file.url == f"{index.url}keras/keras-2.0.tar.gz"
+
+
+def test_html_may_have_a_base_and_times() -> None:
+    """No standard has the times, and indexes give them all the same."""
+    page = b"""<html><head><base href="/elsewhere/"></head><body>
+        <a href="keras-2.0.tar.gz" data-upload-time="2020-06-01T12:00:00.123456Z"> keras-2.0.tar.gz </a>"""
+    with LocalIndex() as index:
+        index.add(NEW)
+        with index.trouble("keras", body=page):
+            (file,) = files_of(index)
+
+        assert file.url == index.url.replace("/simple/", "/elsewhere/keras-2.0.tar.gz")
+        assert file.upload_time == datetime(2020, 6, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("body", [None, b"[]", b'{"releases": {"1": [{}]}}', b"<html>"])
+def test_a_project_json_that_tells_no_times(body: bytes | None) -> None:
+    with LocalIndex() as index:
+        index.add(NEW)
+        index.project_json = body is not None
+        with index.trouble("keras/json", body=body):
+            assert SimpleIndex(Index(url=index.url)).upload_times(KERAS) == {}
 
 
 def test_what_no_installer_can_use_is_left_out() -> None:
@@ -206,3 +229,37 @@ class TestTrouble:
             index.add(NEW)
             with index.trouble("keras", body=body), pytest.raises(ResolveError, match="no package index"):
                 files_of(index)
+
+
+class TestFetching:
+    OLD = Sdist(name="Keras", version="2.3.1")
+
+    @pytest.mark.parametrize("hashes", [True, False])
+    def test_the_file_with_that_digest_is_fetched(self, tmp_path: Path, *, hashes: bool) -> None:
+        """Or, where the index tells no digests, the one of that name, if it turns out to have it."""
+        digest = sha256(self.OLD.build()).hexdigest()
+        with LocalIndex(hashes=hashes, credentials=("user", "secret")) as index:
+            index.add(NEW, self.OLD)
+            known = SimpleIndex(Index(url=index.url_with_credentials))
+
+            place = known.fetch(KERAS, digest, tmp_path / "keras-2.3.1.tar.gz")
+
+        assert place.read_bytes() == self.OLD.build()
+
+    def test_one_that_turns_out_to_be_another_is_refused(self, tmp_path: Path) -> None:
+        with LocalIndex(hashes=False) as index:
+            index.add(NEW, self.OLD)
+            known = SimpleIndex(Index(url=index.url_with_credentials))
+
+            with pytest.raises(InstallError, match="not the file that the lock names: its sha256 differs"):
+                known.fetch(KERAS, 64 * "a", tmp_path / "keras-2.3.1.tar.gz")
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        with LocalIndex() as index:
+            index.add(NEW)
+            known = SimpleIndex(Index(url=index.url_with_credentials))
+
+            with pytest.raises(InstallError, match="no file of keras with the sha256 that the lock names"):
+                known.fetch(KERAS, 64 * "a", tmp_path / "keras-2.3.1.tar.gz")

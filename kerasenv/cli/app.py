@@ -11,7 +11,23 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import kerasenv
-from kerasenv.cli import create, face, list_, rebuild, remove, run_, show, smoke
+from kerasenv.cli import (
+    bundle,
+    create,
+    diff,
+    export,
+    face,
+    list_,
+    lock,
+    python_,
+    rebuild,
+    remove,
+    run_,
+    show,
+    smoke,
+    sync,
+    verify,
+)
 from kerasenv.cli.face import Face
 from kerasenv.errors import Interrupted, KerasenvError, UsageError
 from kerasenv.outcome import Outcome
@@ -28,13 +44,23 @@ app = typer.Typer(
 for _name, _verb in (
     ("create", create.create),
     ("rebuild", rebuild.rebuild),
+    ("lock", lock.lock),
+    ("diff", diff.diff),
     ("list", list_.list_),
     ("show", show.show),
     ("smoke", smoke.smoke),
     ("run", run_.run),
+    ("verify", verify.verify),
+    ("sync", sync.sync),
+    ("export", export.export),
+    ("bundle", bundle.bundle),
     ("remove", remove.remove),
 ):
     app.command(_name)(face.verb(_verb))
+_python = typer.Typer(help="See which Pythons there are, and get others.")
+_python.command("list")(face.verb(python_.list_))
+_python.command("install")(face.verb(python_.install))
+app.add_typer(_python, name="python")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
@@ -94,7 +120,8 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 def main(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
-    command = next((word for word in arguments if not word.startswith("-")), "")
+    words = [word for word in arguments if not word.startswith("-")]
+    command = " ".join(words[: 2 if words[:1] == ["python"] else 1])
     before, behind = _split(arguments) if command == "run" else (arguments, [])
     current = Face(json="--json" in before, words=behind)
     token = face.current.set(current)

@@ -8,9 +8,9 @@ import typer
 from kerasenv.cli import options
 from kerasenv.cli.making import outcome_of
 from kerasenv.outcome import Outcome
-from kerasenv.requirements_file import read_requirements, requirement_of
-from kerasenv.workflow import Made, Making
-from kerasenv.workflow import create as make
+from kerasenv.workflow.create import create as make
+from kerasenv.workflow.make import Made
+from kerasenv.workflow.plan import Making
 
 
 def create(
@@ -18,21 +18,18 @@ def create(
     folder: options.Folder = options.DEFAULT_FOLDER,
     *,
     python: options.Python = None,
+    python_downloads: options.PythonDownloads = None,
     lock: Annotated[
         Path | None, typer.Option("--lock", metavar="FILE", help="The lock to use or to write.", show_default=False)
     ] = None,
     variant: options.VariantName = None,
-    with_: Annotated[
-        list[str] | None,
-        typer.Option("--with", metavar="REQUIREMENT", help="What your project needs besides; repeatable."),
-    ] = None,
-    requirements: Annotated[
-        list[Path] | None,
-        typer.Option("--requirements", "-r", metavar="FILE", help="The same, from a requirements file; repeatable."),
-    ] = None,
+    with_: options.Extra = None,
+    requirements: options.RequirementFiles = None,
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Resolve anew instead of using the lock that is there; show what changes.")
     ] = False,
+    only_binary: options.OnlyBinary = False,
+    as_of: options.AsOf = None,
     engine: options.EngineName = None,
     index_url: options.IndexUrl = None,
     offline: options.Offline = False,
@@ -44,16 +41,15 @@ def create(
     """Make a profile's environment: Python, lock, packages, hooks, and a model that proves it.
 
     A lock that is already there is used as it is; otherwise pylock.PROFILE.toml is written for you to commit.
+    What --with and -r ask for is added to it, and its other versions stay.
     """
-    extra = [requirement_of(text, source="--with") for text in with_ or ()]
-    for file in requirements or ():
-        extra.extend(read_requirements(file))
     made = make(
         profile,
         Making(
             folder=options.folder_from(folder),
             cwd=Path.cwd(),
             python=python,
+            downloads=options.downloads_from(python_downloads, offline=offline),
             engine=options.engine_from(engine),
             index=options.index_from(index_url, offline=offline),
             force=force,
@@ -62,8 +58,10 @@ def create(
             startup_hook=not no_startup,
         ),
         variant=variant,
-        extra=tuple(extra),
+        extra=options.extra_from(with_, requirements),
         lock_path=options.file_from(lock) if lock else None,
         upgrade=upgrade,
+        only_binary=only_binary,
+        as_of=options.day_from(as_of),
     )
     return outcome_of(made, folder)

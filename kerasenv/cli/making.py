@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kerasenv.env.variables import bin_folder
 from kerasenv.outcome import Outcome
-from kerasenv.workflow import Made
+from kerasenv.workflow.make import Made
 
 
 def outcome_of(made: Made, folder: Path) -> Outcome[Made]:

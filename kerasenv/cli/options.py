@@ -1,15 +1,22 @@
 """The options that several verbs share, each once."""
 
 import os
+import sys
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from packaging.requirements import Requirement
 
 from kerasenv.engine import Index
 from kerasenv.errors import UsageError
+from kerasenv.interpreters.get import Downloads
+from kerasenv.lock.lockfile import day_of
+from kerasenv.requirements_file import read_requirements, requirement_of
 
 DEFAULT_FOLDER = Path(".venv")
+_DOWNLOADS = "KERASENV_PYTHON_DOWNLOADS"
 
 
 def _profile_names(incomplete: str) -> list[str]:
@@ -25,14 +32,47 @@ ProfileName = Annotated[
     ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The environment's folder.")]
+LockOfEnvironment = Annotated[
+    Path | None,
+    typer.Option(
+        "--lock",
+        metavar="FILE",
+        help="The lock. Default: the project's, by the name that it had; else the copy that the environment keeps.",
+        show_default=False,
+    ),
+]
 Python = Annotated[
     str | None,
     typer.Option("--python", metavar="X", help="The Python to use: a version (3.7), a path, or >=3.6,<3.8."),
+]
+PythonDownloads = Annotated[
+    str | None,
+    typer.Option(
+        "--python-downloads",
+        metavar="auto|never",
+        help="Whether to get a Python that is missing. By default on a terminal alone, and not where CI is set.",
+        show_default=False,
+    ),
 ]
 EngineName = Annotated[str | None, typer.Option("--engine", metavar="uv|pip-tools", help="What resolves and installs.")]
 IndexUrl = Annotated[
     str | None,
     typer.Option("--index-url", metavar="URL", help="Where packages come from. Credentials in it are never written."),
+]
+Extra = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="REQUIREMENT", help="What your project needs besides; repeatable."),
+]
+RequirementFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--requirements", "-r", metavar="FILE", help="The same, from a requirements file; repeatable."),
+]
+OnlyBinary = Annotated[
+    bool, typer.Option("--only-binary", help="Build nothing: take only packages that have wheels. The lock remembers.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Resolve as the index stood on that day (2020-06-01, UTC)."),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Use only what was downloaded before.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an environment that kerasenv made.")]
@@ -54,6 +94,43 @@ def index_from(url: str | None, *, offline: bool) -> Index:
         if os.environ.get(name):
             return Index(url=os.environ[name], source=name, offline=offline)
     return Index(offline=offline)
+
+
+def downloads_from(choice: str | None, *, offline: bool) -> Downloads:
+    """Return whether a missing Python may be got: as the option says, else the variable, else where this runs."""
+    if offline:
+        return Downloads(allowed=False, why="--offline", instead="--python-downloads auto, without --offline")
+    for source, said in (("--python-downloads", choice), (_DOWNLOADS, os.environ.get(_DOWNLOADS))):
+        if said and said not in {"auto", "never"}:
+            raise UsageError(f"{source} is {said!r}.", hints=["It can be auto or never."])
+        if said:
+            return Downloads(allowed=said == "auto", why=f"{source} is {said}")
+    if os.environ.get("CI"):
+        return Downloads(allowed=False, why="CI is set")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Downloads(allowed=False, why="this is no terminal")
+    return Downloads(allowed=True, why="this is a terminal")
+
+
+def extra_from(with_: list[str] | None, files: list[Path] | None) -> tuple[Requirement, ...]:
+    """Return what a project needs besides."""
+    extra = [requirement_of(text, source="--with") for text in with_ or ()]
+    for file in files or ():
+        extra.extend(read_requirements(file))
+    return tuple(extra)
+
+
+def day_from(text: str | None) -> date | None:
+    """Return the day of --as-of, which must have come."""
+    if text is None:
+        return None
+    try:
+        day = day_of(text)
+    except ValueError as error:
+        raise UsageError(f"--as-of: {error}.", hints=["--as-of 2020-06-01"]) from error
+    if day > datetime.now(timezone.utc).date():
+        raise UsageError(f"--as-of: {day} has not come yet.", hints=["Leave --as-of out for the index as it is now."])
+    return day
 
 
 def engine_from(name: str | None) -> str | None:

@@ -15,6 +15,7 @@ from kerasenv.profiles.evidence import Evidence, evidence_of
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.profile import Constraint, Profile, Variant
 from kerasenv.profiles.search import find_profile
+from kerasenv.system.need import SystemNeed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,7 @@ class Shown:
     requirements: tuple[str, ...]
     constraints: tuple[Constraint, ...]
     build_constraints: tuple[Constraint, ...]
+    system: tuple[SystemNeed, ...]
     variables: dict[str, str]
     variants: tuple[Variant, ...]
     pins: tuple[str, ...]
@@ -61,6 +63,7 @@ def _shown(profile: Profile, variant: str | None) -> Shown:
         requirements=tuple(str(one) for one in profile.requirements),
         constraints=profile.constraints,
         build_constraints=profile.build_constraints,
+        system=profile.system,
         variables=variables_of(Promise.of(profile), Path("DIR")),
         variants=tuple(profile.variants.values()),
         pins=tuple(f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in pins),
@@ -81,6 +84,9 @@ def _lines(shown: Shown) -> list[str]:
         for cap in constraints:
             lines += [f"  {title:<10} {cap.requirement}", f"               because: {cap.because}"]
             lines.append(f"               seen: {cap.seen}")
+    for need in shown.system:
+        lines += [f"  system     {_system(need)}", f"               because: {need.because}"]
+        lines.append(f"               seen: {need.seen}")
     lines += [f"  sets       {name}={value}" for name, value in shown.variables.items()]
     lines += [f"  --variant  {one.name}: {one.summary}" for one in shown.variants]
     for run in shown.verified:
@@ -90,6 +96,13 @@ def _lines(shown: Shown) -> list[str]:
         lines.append("  verified   not yet")
     lines += [f"  pins       {len(shown.pins)}:", *(f"    {pin}" for pin in shown.pins)] if shown.pins else []
     return lines
+
+
+def _system(need: SystemNeed) -> str:
+    packages = ", ".join(f"{manager}: {package}" for manager, package in need.packages.items())
+    where = f", on {', '.join(PLATFORMS[name].title for name in need.platforms)}" if need.platforms else ""
+    use = "needed" if need.needed else "only to be faster"
+    return f"{need.name} ({use}{where})" + (f"; {packages}" if packages else "")
 
 
 def _where_not(shown: Shown) -> list[str]:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from tests.local_index import LocalIndex
 
-VERBS = ["create", "rebuild", "list", "show", "smoke", "run", "remove"]
+VERBS = [
+    *("create", "rebuild", "lock", "diff", "list", "show", "smoke", "run"),
+    *("verify", "sync", "export", "bundle", "remove"),
+]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
 
 
@@ -30,13 +33,13 @@ def test_help_shows_every_verb(tmp_path: Path) -> None:
     for words in ([], ["--help"]):
         done = project.done(*words)
         commands = done.stdout.partition("Commands:")[2]
-        assert [line.split()[0] for line in commands.splitlines() if line.strip()] == VERBS
+        assert [line.split()[0] for line in commands.splitlines() if line.strip()] == [*VERBS, "python"]
         assert done.stderr == ""
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, "python list", "python install"])
 def test_every_verb_has_help_and_the_same_options(verb: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main([verb, "--help"]) == 0
+    assert main([*verb.split(), "--help"]) == 0
 
     out, err = capfd.readouterr()
     for option in ("--json", "--quiet", "--verbose", "--help"):

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 DATA = {
     "create": {"environment", "lock", "lock_is_new", "packages", "smoke", "changes"},
+    "lock": {"profile", "lock", "status", "packages", "changes", "missing", "agreed"},
     "rebuild": {"environment", "lock", "lock_is_new", "packages", "smoke", "changes"},
     "smoke": {
         *("passed", "steps", "seconds", "versions", "failed_step", "error", "traceback", "meaning"),
+        *("devices", "noise", "unknown", "full"),
     },
     "show": {
         *("name", "summary", "era", "source", "extends", "pythons", "platforms", "requirements", "constraints"),
-        *("build_constraints", "variables", "variants", "pins", "verified"),
+        *("build_constraints", "system", "variables", "variants", "pins", "wheels", "verified"),
     },
     "remove": {"folder", "profile"},
 }
@@ -39,11 +41,19 @@ class TestResults:
     """One life of an environment, verb by verb."""
 
     def test_every_verb_gives_the_same_envelope(self, project: Project) -> None:
-        for words in (["create", "tiny"], ["rebuild"], ["smoke"], ["show", "tiny"], ["list"], ["remove"]):
+        for words in (
+            ["create", "tiny"],
+            ["lock", "tiny"],
+            ["rebuild"],
+            ["smoke"],
+            ["show", "tiny"],
+            ["list"],
+            ["remove"],
+        ):
             envelope = project.json(*words)
 
             verb = words[0]
-            data = envelope["data"][0] if verb == "list" else envelope["data"]
+            data = envelope["data"][0] if verb in {"list", "lock"} else envelope["data"]
             assert envelope | {"data": None} == {
                 "format": 1,
                 "kerasenv": kerasenv.__version__,
@@ -85,6 +95,9 @@ USAGE = {
     "behind --": ["create", "tiny", "--json", "--", "env", "more"],
 }
 FAILURES = {
+    "verify": ["verify", "--json"],
+    "sync": ["sync", "--json"],
+    "export": ["export", "--json", "requirements"],
     "create": ["create", "--json", "no-such-profile"],
     "rebuild": ["rebuild", "--json"],
     "smoke": ["smoke", "--json"],

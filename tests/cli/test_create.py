@@ -427,6 +427,9 @@ class TestLock:
 
 class TestOwnRequirements:
     def test_they_are_locked_together_with_the_profile(self, project: Project) -> None:
+        tool = {"requirement": "tiny-build<2", "because": "it builds", "seen": "here"}
+        write_profile(project.folder / "profiles", build_constraints=[tool])
+
         done = project.done("create", "tiny", "--no-smoke", "--with", "pandas", "--with", "Theano>=1")
         again = project.done("create", "tiny", "--no-smoke", "--with", "pandas", "--with", "Theano>=1")
 
@@ -443,15 +446,29 @@ class TestOwnRequirements:
         assert not project.lock.exists()
         assert not project.environment.exists()
 
-    def test_a_lock_without_them_does_not_fit(self, made: Project) -> None:
-        before = snapshot(made.folder)
+    def test_they_are_added_to_a_lock_that_is_there(self, own_project: Project, own_index: LocalIndex) -> None:
+        """And to the environment that was made from it; nothing else changes."""
+        project = own_project
+        project.done("create", "tiny", "--no-smoke")
+        own_index.add(NEWER_KERAS)
 
-        error = made.refused("create", "tiny", "--with", "pandas>=2", "--with", "h5py<3", "--with", "keras>=3")
+        done = project.done("create", "tiny", "--no-smoke", "--with", "pandas>=2", "--with", "h5py<3")
+
+        assert done.stdout.startswith("pylock.tiny.toml changed:\n~ h5py 3.14.0 -> 2.10.0\n+ pandas 2.0\n.venv is")
+        assert packages_of(project.environment) == INSTALLED | {"h5py": "2.10.0", "pandas": "2.0"}
+
+    def test_a_lock_that_does_not_fit_for_other_reasons_is_left(self, made: Project, project: Project) -> None:
+        """They can be added to nothing that nobody looked at."""
+        project.lock.write_bytes(made.lock.read_bytes())
+        write_profile(project.folder / "profiles", backend="jax")
+        before = snapshot(project.folder)
+
+        error = project.refused("create", "tiny", "--with", "pandas>=2")
 
         assert "it has no pandas, which is asked for" in error
-        assert "it has h5py 3.14.0, and h5py<3 is asked for" in error
-        assert "it has keras" not in error
-        assert snapshot(made.folder) == before
+        assert "the profile's backend changed since it was written" in error
+        assert "kerasenv lock tiny" in error
+        assert snapshot(project.folder) == before
 
     def test_a_requirements_file_is_read_as_pip_reads_it(self, project: Project, index: LocalIndex) -> None:
         sha256 = index.sha256("jax-0.12.0-py2.py3-none-any.whl")

@@ -60,7 +60,7 @@ def test_a_variant(tmp_path: Path) -> None:
 
 
 def test_an_unknown_one_names_the_nearest(tmp_path: Path) -> None:
-    error = Project(tmp_path).refused("show", "theano")
+    error = Project(tmp_path).refused("show", "theano-legcay")
 
     assert "did you mean 'theano-legacy'?" in error
 

@@ -14,6 +14,7 @@ import tomli
 from packaging.pylock import Pylock
 from uv import find_uv_bin
 
+from kerasenv.resources import shipped_profiles
 from tests.isolation import MACHINE
 from tests.programs import run_kerasenv
 
@@ -29,6 +30,12 @@ PYTHONS = [
     *(("tf1-legacy-standalone", python) for python in ("3.6", "3.7")),
     *(("theano-legacy", python) for python in ("3.6", "3.7", "3.8")),
 ]
+OTHERS = sorted({path.stem for path in shipped_profiles().glob("*.toml")} - BACKENDS.keys())
+ELSEWHERE = {
+    "cntk-legacy": "needs a library of the system: test_system.py tries it where that is there",
+    "keras3-torch": "takes 3 GB of downloads: nox -s profiles builds it",
+}
+INFERRING = {"keras3-numpy", "keras3-openvino"}
 BACKEND = "import keras; print(keras.backend.backend())"
 
 
@@ -89,6 +96,24 @@ def test_a_profile_makes_an_environment_that_trains(
     assert last_line(interpreter, "-c", BACKEND) == BACKENDS[profile]
     assert last_line(interpreter, "-c", BACKEND, KERAS_BACKEND=BACKENDS[profile]) == BACKENDS[profile]
     assert last_line(room / ".venv" / "bin" / "pip", "--version").startswith("pip ")
+
+
+@pytest.mark.parametrize("profile", [*BACKENDS, *OTHERS])
+def test_what_the_era_wrote_works(profile: str, room: Path) -> None:
+    """In the idiom of the era, and with nothing said that the profile doesn't know."""
+    if profile in ELSEWHERE:
+        pytest.skip(ELSEWHERE[profile])
+    kerasenv("create", profile, "--no-smoke", cwd=room)
+
+    smoke = kerasenv("smoke", "--full", cwd=room)
+
+    assert [step["name"] for step in smoke["full"]["steps"]] == [
+        *("imports", "import", "conv2d", "lstm", "functional"),
+        *(("generator",) if profile in INFERRING else ("callbacks", "generator")),
+    ]
+    assert {step["status"] for step in smoke["full"]["steps"]} == {"passed"}
+    assert (smoke["unknown"], smoke["full"]["unknown"]) == ([], [])
+    assert smoke["devices"]
 
 
 @pytest.mark.parametrize("profile", BACKENDS)

@@ -11,7 +11,7 @@ from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from kerasenv.engine import InstallRequest, ResolveRequest
+from kerasenv.engine import BuildConstraint, InstallRequest, ResolveRequest
 from kerasenv.engines.pip_tools import PipToolsEngine
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import ResolveError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # gast 0.2.2 is a source distribution that TensorFlow 1 needs, and a setuptools of its time runs up to Python 3.11
 REQUIREMENTS = tuple(map(Requirement, ("keras-preprocessing", "markupsafe", "gast==0.2.2", "pip")))
 CONSTRAINTS = (Requirement("six<1.17"),)
-BUILD_CONSTRAINTS = tuple(map(Requirement, ("setuptools<58", "wheel<0.38")))
+BUILD_CONSTRAINTS = tuple(BuildConstraint(requirement=Requirement(text)) for text in ("setuptools<58", "wheel<0.38"))
 
 
 def request_for(interpreter: Interpreter, *requirements: Requirement) -> ResolveRequest:

@@ -1,0 +1,136 @@
+"""What a verb does from end to end, called as a library: values in, values out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+from kerasenv import progress
+from kerasenv.engine import Index
+from kerasenv.env.environment import open_environment
+from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
+from kerasenv.workflow.create import create
+from kerasenv.workflow.plan import Making
+from kerasenv.workflow.rebuild import rebuild
+from kerasenv.workflow.smoke import smoke
+from tests.project import NEWER_KERAS, backend_of, packages_of
+from tests.standard_index import write_profile
+
+if TYPE_CHECKING:
+    from kerasenv.progress import Step
+    from tests.local_index import LocalIndex
+
+
+class Steps:
+    """Remembers the steps and what came out of them."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.notes: list[str] = []
+
+    def begin(self, step: Step) -> None: ...
+    def passing(self, line: str) -> None: ...
+    def substep(self, line: str) -> None: ...
+    def detail(self, line: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def end(self, step: Step) -> None:
+        assert step.failed or (step.result and step.source) or step.title == "Smoke test"
+        self.ended.append(f"{step.title}{' failed' if step.failed else ''}")
+
+
+@pytest.fixture
+def making(tmp_path: Path, index: LocalIndex) -> Making:
+    """Return how `tiny` is made here."""
+    write_profile(tmp_path / "profiles")
+    return Making(folder=tmp_path / ".venv", cwd=tmp_path, index=Index(url=index.url, source="the test"))
+
+
+def test_create_and_rebuild_and_smoke(making: Making, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed on the way."""
+    steps = Steps()
+    with progress.listening(steps):
+        made = create("tiny", making)
+        again = create("tiny", making)
+        (tmp_path / "elsewhere").mkdir()
+        rebuilt = rebuild(made.lock, replace(making, folder=tmp_path / "elsewhere" / "env", cwd=tmp_path / "elsewhere"))
+        environment, result = smoke(rebuilt.environment.folder)
+
+    assert again.environment == open_environment(tmp_path / ".venv")
+    assert (made.lock, made.lock_is_new, made.packages, made.changes) == (tmp_path / "pylock.tiny.toml", True, 7, ())
+    assert (again.lock_is_new, again.packages) == (False, 7)
+    assert (rebuilt.lock_is_new, rebuilt.packages) == (False, 7)
+    for one in (made, again, rebuilt):
+        assert one.smoke is not None
+        assert one.smoke.passed
+    assert result.passed
+    assert environment.receipt.smoke is not None
+    assert packages_of(rebuilt.environment.folder) == packages_of(made.environment.folder)
+    making_steps = ["Environment", "Packages", "Hooks", "Smoke test"]
+    assert steps.ended == [
+        *("Profile", "Python", "Lock", *making_steps),
+        *("Profile", "Python", "Lock", "Environment", "Smoke test"),
+        *("Lock", "Python", *making_steps),
+        "Smoke test",
+    ]
+    assert steps.notes == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_upgrade_says_what_changed(making: Making, own_index: LocalIndex) -> None:
+    making = replace(making, index=Index(url=own_index.url, source="the test"))
+    create("tiny", making)
+    own_index.add(NEWER_KERAS)
+
+    made = create("tiny", making, upgrade=True, extra=(Requirement("pandas"),))
+
+    assert [str(change) for change in made.changes] == ["~ keras 3.15.1 -> 3.16.0", "+ pandas 2.0"]
+    assert made.lock_is_new
+    assert packages_of(making.folder)["pandas"] == "2.0"
+
+
+def test_the_python_of_an_environment_stays(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python37: Path
+) -> None:
+    """Even if another one would be found first by now."""
+    write_profile(tmp_path / "profiles", requires_python=">=3.6", requirements=["keras==2.3.1", "h5py<3"])
+    create("tiny", replace(making, python=str(python37), smoke=False))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+
+    again = create("tiny", replace(making, smoke=False))
+
+    assert again.environment.receipt.python_version.startswith("3.7.")
+
+
+def test_what_fails_is_told_as_an_error_and_leaves_nothing(making: Making, tmp_path: Path) -> None:
+    write_profile(tmp_path / "profiles", requirements=["keras"], backend="jax")
+    steps = Steps()
+
+    with progress.listening(steps), pytest.raises(SmokeError, match="failed at step 'import'"):
+        create("tiny", making)
+
+    assert steps.ended[-1] == "Smoke test failed"
+    assert [path.name for path in tmp_path.iterdir()] == ["profiles"]
+
+
+def test_a_hook_is_what_tells_two_environments_apart(making: Making, tmp_path: Path) -> None:
+    create("tiny", making)
+
+    with pytest.raises(EnvironmentFolderError, match="already holds another environment"):
+        create("tiny", replace(making, startup_hook=False))
+
+    assert backend_of(tmp_path / ".venv") == "tensorflow"
+
+
+def test_a_lock_that_names_no_profile(making: Making, tmp_path: Path) -> None:
+    (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "somebody"\npackages = []\n')
+
+    with pytest.raises(LockError, match="its name gives no profile"):
+        rebuild(tmp_path / "pylock.toml", making)
