@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 from kerasenv import progress
+from kerasenv.lock.cells import pythons_of
 from kerasenv.outcome import Outcome
 from kerasenv.profiles.evidence import evidence_of
 from kerasenv.profiles.search import list_profiles
@@ -45,4 +48,6 @@ def list_() -> Outcome[list[Row]]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     verified = f"verified {row.verified[:10]}" if row.verified else "unverified"
-    return row.name, f"Python {row.requires_python}", verified, row.summary
+    pythons = pythons_of(SpecifierSet(row.requires_python))
+    spoken = " to ".join(dict.fromkeys((pythons[0], pythons[-1]))) if pythons else row.requires_python
+    return row.name, f"CPython {spoken}", verified, row.summary

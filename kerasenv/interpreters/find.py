@@ -205,4 +205,5 @@ def _ways_to_get_one(version: str | None) -> list[str]:
 
 
 def _spoken(requires: SpecifierSet) -> str:
-    return f"CPython {requires}" if str(requires) else "CPython"
+    lowest_first = sorted(map(str, requires), key=lambda one: (one.startswith(("<", "!")), one))
+    return f"CPython {','.join(lowest_first)}" if lowest_first else "CPython"

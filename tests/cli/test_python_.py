@@ -143,7 +143,7 @@ class TestCreate:
     def test_with_downloads_off(self, machine: Project, words: tuple[str, ...], env: dict[str, str], why: str) -> None:
         error = " ".join(machine.refused("create", "tiny", *words, env=env).split())
 
-        assert "profile tiny needs CPython <3.8,>=3.6; no such Python was found on this machine." in error
+        assert "profile tiny needs CPython >=3.6,<3.8; no such Python was found on this machine." in error
         assert f"kerasenv gets none by itself: {why}." in error
         assert "hint: kerasenv python install 3.7 (py-rattler downloads 20 to 80 MB from " in error
         assert "--python-downloads auto" in error

@@ -242,13 +242,13 @@ class TestRequest:
         """Not that it wasn't found: it was."""
         error = refused(">=3.6,<3.8", MINOR)
 
-        assert error.message == f"--python {MINOR} is CPython {FULL}; profile tiny needs CPython <3.8,>=3.6."
+        assert error.message == f"--python {MINOR} is CPython {FULL}; profile tiny needs CPython >=3.6,<3.8."
         assert error.hints == ("Leave --python out, and kerasenv looks for one that fits.",)
 
     def test_a_version_that_is_not_there(self) -> None:
         error = refused(">=3.6,<3.8", "3.7.2")
 
-        assert "profile tiny needs CPython <3.8,>=3.6 and --python asks for 3.7.2; no such Python" in error.message
+        assert "profile tiny needs CPython >=3.6,<3.8 and --python asks for 3.7.2; no such Python" in error.message
         assert error.hints[0].startswith("pyenv install 3.7.2 ")
 
     def test_a_version_that_is_neither_there_nor_fits(self) -> None:

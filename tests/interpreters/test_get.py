@@ -103,7 +103,7 @@ class TestGetting:
     def test_what_is_got_but_does_not_fit(self) -> None:
         error = refused(">=3.7.90,<3.8")
 
-        assert error.message.startswith("profile tiny needs CPython <3.8,>=3.7.90; no such Python was found")
+        assert error.message.startswith("profile tiny needs CPython >=3.7.90,<3.8; no such Python was found")
         assert "The newest CPython 3.7 that could be got is 3.7." in error.message
 
     def test_a_path_that_leads_nowhere_gets_nothing(self) -> None:
@@ -130,7 +130,7 @@ class TestNever:
         error = refused(">=3.6,<3.8", Downloads(allowed=False, why="this is no terminal"))
 
         assert error.message == (
-            "profile tiny needs CPython <3.8,>=3.6; no such Python was found on this machine. "
+            "profile tiny needs CPython >=3.6,<3.8; no such Python was found on this machine. "
             "kerasenv gets none by itself: this is no terminal."
         )
         assert error.hints[:2] == (

@@ -60,7 +60,7 @@ def test_with_downloads_off_one_error_says_what_to_type(room: Path, conda_source
     error = " ".join(answer.stderr.split())
     assert answer.returncode == 1
     assert answer.stderr.count("error: ") == 1
-    assert f"profile {PROFILE} needs CPython <3.8,>=3.6; no such Python was found on this machine." in error
+    assert f"profile {PROFILE} needs CPython >=3.6,<3.8; no such Python was found on this machine." in error
     assert "(PATH): " in error
     for command in ("kerasenv python install 3.7", "--python-downloads auto", "conda create ", "pyenv install 3.7"):
         assert command in error
