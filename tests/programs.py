@@ -25,6 +25,9 @@ KERASENV = (
     f"import runpy, sys; sys.path[0] = {str(CHECKOUT)!r}; runpy.run_module('kerasenv', None, '__main__', True)",
 )
 
+# Of the one who runs the tests, whose home they otherwise don't see
+PYENV_ROOT = Path(MACHINE.get("PYENV_ROOT") or Path(MACHINE.get("HOME") or MACHINE.get("USERPROFILE", "")) / ".pyenv")
+
 
 def start_kerasenv(
     *args: str | Path, cwd: Path | None = None, env: Mapping[str, str | None] | None = None, **options: Any
@@ -54,9 +57,8 @@ def run_kerasenv(
 
 def find_python(version: str) -> Path:
     """Return the newest CPython of a minor version such as '3.7', of pyenv or on PATH, or skip the test."""
-    root = Path(MACHINE.get("PYENV_ROOT") or Path(MACHINE.get("HOME") or MACHINE.get("USERPROFILE", "")) / ".pyenv")
     windows = sys.platform == "win32"
-    versions = root / "pyenv-win" / "versions" if windows else root / "versions"
+    versions = PYENV_ROOT / "pyenv-win" / "versions" if windows else PYENV_ROOT / "versions"
     patches = [folder for folder in versions.glob(f"{version}.*") if folder.suffix[1:].isdigit()]
     for folder in sorted(patches, key=lambda folder: int(folder.suffix[1:]), reverse=True):
         python = folder / "python.exe" if windows else folder / "bin" / "python"

@@ -16,8 +16,7 @@ from kerasenv.lock.gaps import gaps_in
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.search import list_profiles
 from kerasenv.resources import shipped_profiles
-from tests.isolation import MACHINE
-from tests.programs import start_kerasenv
+from tests.programs import PYENV_ROOT, start_kerasenv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +27,7 @@ BOTH = ("tf2-modern", "tf1-legacy-standalone", "theano-legacy")
 
 @pytest.fixture(autouse=True)
 def _pythons(monkeypatch: pytest.MonkeyPatch) -> None:
-    if "PYENV_ROOT" in MACHINE:
-        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
 
 
 def locked(*words: str, cwd: Path, mask: int = 0o022, **env: str) -> Any:

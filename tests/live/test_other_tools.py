@@ -14,7 +14,7 @@ from uv import find_uv_bin
 
 from kerasenv.index import default_address
 from kerasenv.venv import create_bare_environment, python_in
-from tests.isolation import MACHINE
+from tests.programs import PYENV_ROOT
 from tests.project import Project, receipt_of
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def recorded(environment: Path, packages: set[str] | None = None) -> dict[str, d
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """Give a folder that is emptied afterwards."""
-    if "PYENV_ROOT" in MACHINE:
-        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
     (tmp_path / "project").mkdir()
     yield Project(tmp_path / "project")
     shutil.rmtree(tmp_path)

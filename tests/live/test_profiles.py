@@ -15,8 +15,7 @@ from packaging.pylock import Pylock
 from uv import find_uv_bin
 
 from kerasenv.resources import shipped_profiles
-from tests.isolation import MACHINE
-from tests.programs import run_kerasenv
+from tests.programs import PYENV_ROOT, run_kerasenv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +41,7 @@ BACKEND = "import keras; print(keras.backend.backend())"
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder that is emptied afterwards, since an environment takes up to two gigabytes."""
-    if "PYENV_ROOT" in MACHINE:
-        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
     yield tmp_path
     shutil.rmtree(tmp_path)
 

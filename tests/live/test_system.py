@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.isolation import MACHINE
-from tests.programs import KERASENV, run_kerasenv
+from tests.programs import KERASENV, PYENV_ROOT, run_kerasenv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +40,7 @@ print("trained")
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder that is emptied afterwards."""
-    if "PYENV_ROOT" in MACHINE:
-        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
     yield tmp_path
     shutil.rmtree(tmp_path)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.isolation import MACHINE
 from tests.pages import HOW_TO, TUTORIAL, blocks_of, run_page
+from tests.programs import PYENV_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,7 @@ PAGES = [TUTORIAL, *(page for page in HOW_TO if any(block.about == "live" for bl
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder that is emptied afterwards, since an environment takes up to two gigabytes."""
-    if "PYENV_ROOT" in MACHINE:
-        monkeypatch.setenv("PYENV_ROOT", MACHINE["PYENV_ROOT"])
+    monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
     yield tmp_path
     shutil.rmtree(tmp_path)
 
