@@ -81,6 +81,12 @@ def _download(file: Wanted, index: Index, session: Session) -> None:
             looked_at=[redact(file.url), redact(str(error))],
             hints=["Check the network, and whether the index still has it; --index-url names another index."],
         ) from error
+    except OSError as error:
+        raise InstallError(
+            f"{file.target.name} can't be written: {error.strerror or error}",
+            looked_at=[str(file.target.parent)],
+            hints=["Make room there, or point TMPDIR and XDG_CACHE_HOME elsewhere; then try again."],
+        ) from error
     if file.size is not None and length != file.size:
         raise _another(file, "size")
     if seen.hexdigest() != file.sha256:
@@ -91,5 +97,7 @@ def _another(file: Wanted, what: str) -> InstallError:
     return InstallError(
         f"{file.target.name} is not the file that the lock names: its {what} differs.",
         looked_at=[redact(file.url)],
-        hints=["Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade"],
+        hints=[
+            "Don't install it. If the index is a mirror, ask whoever keeps it; else: kerasenv lock PROFILE --upgrade"
+        ],
     )

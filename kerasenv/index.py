@@ -100,7 +100,9 @@ class SimpleIndex:
         root = self._url().rstrip("/").removesuffix("/simple")
         try:
             with web_session() as session:
-                answer = session.get(f"{root}/pypi/{name}/json", timeout=(CONNECT_SECONDS, READ_SECONDS))
+                url = f"{root}/pypi/{name}/json"
+                login = login_for(url, self._index)
+                answer = session.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS), auth=login)
                 answer.raise_for_status()
             files = [file for files in answer.json()["releases"].values() for file in files]
             told = {file["filename"]: time_of(file["upload_time_iso_8601"]) for file in files}
@@ -133,7 +135,7 @@ class SimpleIndex:
             raise InstallError(
                 f"The index has no file of {name} with the sha256 that the lock names.",
                 looked_at=[f"sha256 {sha256}", self._index.source],
-                hints=["Name the index that has it with --index-url, or resolve anew: --upgrade"],
+                hints=["Name the index that has it with --index-url, or resolve anew: kerasenv lock PROFILE --upgrade"],
             )
         login = login_for(found.url, self._index)
         try:

@@ -72,7 +72,8 @@ def create_bare_environment_with(
     seed = ["--seeder=app-data", "--no-download", "--no-setuptools", "--no-wheel"] if pip else ["--no-seed"]
     words = [*seed, "--activators=python", *_words(interpreter, folder, prompt=prompt, app_data=_OLD_APP_DATA)]
     environ = {name: value for name, value in _environ().items() if not name.startswith("PYTHON")}
-    answer = process.run([virtualenv, "-m", "virtualenv", *words], environ=environ)
+    # Isolated: the folder it is started from would come first, and a random.py there would be imported
+    answer = process.run([virtualenv, "-I", "-m", "virtualenv", *words], environ=environ)
     if answer.returncode:
         raise _error(folder, interpreter, "\n".join(answer.last_lines()))
     windows = sys.platform == "win32"
@@ -89,7 +90,7 @@ def _write_activation_scripts(folder: Path, interpreter: Path, *, prompt: str | 
 
     words = ["--no-seed", *_words(sys.executable, folder, prompt=prompt, app_data="virtualenv")]
     try:
-        with session_via_cli(words, setup_logging=False, env=_environ()) as session:
+        with redirect_stderr(io.StringIO()), session_via_cli(words, setup_logging=False, env=_environ()) as session:
             creator = session.creator
             # Which Tcl and Tk there are is known only of the Python that runs kerasenv
             creator.interpreter = copy(creator.interpreter)

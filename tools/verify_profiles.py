@@ -89,6 +89,9 @@ def main() -> int:
     parser.add_argument("--rebuild", action="store_true", help="once more, from the lock alone")
     parser.add_argument("--jobs", type=int, default=_jobs(), help="how many at the same time (here: %(default)s)")
     options = parser.parse_args()
+    known = {profile.name for profile in list_profiles(cwd=shipped_profiles()).profiles}
+    if unknown := sorted(set(options.names) - known):
+        parser.error(f"no such profiles: {', '.join(unknown)}")
     runs = _runs(options)
     print(f"{'profile':<28} {'CPython':<8}  {'  '.join(f'{column:>7}' for column in COLUMNS)}", flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -101,10 +104,11 @@ def main() -> int:
 def _jobs() -> int:
     """Return how many environments can train at the same time; where the memory can't be told, one."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    except (AttributeError, ValueError, OSError):  # Windows, macOS
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text("utf-8").splitlines())
+    except OSError:  # Windows, macOS
         return 1
-    return max(1, min(os.cpu_count() or 1, int(free / GIGABYTES_EACH)))
+    gigabytes = int(told["MemAvailable"].split()[0]) / 2**20
+    return max(1, min(os.cpu_count() or 1, int(gigabytes / GIGABYTES_EACH)))
 
 
 def _runs(options: argparse.Namespace) -> list[Run]:
@@ -114,8 +118,14 @@ def _runs(options: argparse.Namespace) -> list[Run]:
     for profile in list_profiles(cwd=shipped_profiles()).profiles:
         if options.names and profile.name not in options.names:
             continue
+        if options.variant and options.variant not in profile.variants:
+            continue
         chosen = variant_of(profile, options.variant) if options.variant else profile
-        fitting = [one for one in newest_first if chosen.requires_python.contains(one.version)]
+        fitting = [
+            one
+            for one in newest_first
+            if chosen.requires_python.contains(one.version) and one.platform and one.platform.name in chosen.platforms
+        ]
         runs += [
             Run(
                 profile=chosen,
@@ -187,7 +197,11 @@ def _kerasenv(words: tuple[str, ...], *, cwd: Path, environ: dict[str, str]) -> 
         cwd=cwd,
         environ=environ,
     )
-    return json.loads(answer.stdout)
+    try:
+        return json.loads(answer.stdout)
+    except ValueError:  # killed, for want of memory as a rule
+        said = f"kerasenv ended with {answer.returncode}: {' / '.join(answer.last_lines(3))}"
+        return {"data": None, "error": {"message": said}}
 
 
 def _evidence(run: Run, smoke: dict[str, Any], seconds: dict[str, float]) -> Evidence:
@@ -213,10 +227,23 @@ def _keep(came: Came) -> None:
     rows = json.loads(place.read_text("utf-8")) if place.is_file() else []
     platform = run.interpreter.platform
     same = (run.profile.name, run.variant, platform.name if platform else "unknown", str(run.interpreter.version))
+    before = [row for row in rows if (row["profile"], row["variant"], row["platform"], row["python"]) == same]
     rows = [row for row in rows if (row["profile"], row["variant"], row["platform"], row["python"]) != same]
-    rows += [asdict(came.evidence)] if came.evidence else []
+    if came.evidence is not None:
+        rows.append(_with_what_was_done_before(asdict(came.evidence), before))
     rows.sort(key=_place_of)
-    place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8", newline="\n")
+    unfinished = place.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8", newline="\n")
+    unfinished.replace(place)
+
+
+def _with_what_was_done_before(row: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a row that keeps the trial and the rebuild of an earlier run with the same pins."""
+    for old in before:
+        if old["pins"] == row["pins"]:
+            trial = old.get("trial") if row["trial"] is None else row["trial"]
+            row |= {"trial": trial, "rebuilt": row["rebuilt"] or old.get("rebuilt", False)}
+    return row
 
 
 def _place_of(row: dict[str, Any]) -> tuple[str, str, str, list[int]]:

@@ -35,7 +35,7 @@ _MOST_FILES, _LONGEST_NAME = 100_000, 400
 _FLAGS = (0, 0x800)  # the second says that a name is UTF-8
 # As Windows knows them, whatever stands behind a dot
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE)
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,8 +74,11 @@ class Archive:
 
 def is_archive(path: Path) -> bool:
     """Say whether a file is a bundle by its name or by how it begins, rather than a lock."""
-    if path.suffix.lower() == SUFFIX:
-        return True
+    return path.suffix.lower() == SUFFIX or begins_as_archive(path)
+
+
+def begins_as_archive(path: Path) -> bool:
+    """Say whether a file begins as a bundle does, whatever it is called."""
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PK\x03\x04"

@@ -85,7 +85,7 @@ def _add(wheels: dict[str, PackageWheel], wheel: PackageWheel, lock: Lock) -> No
     if "sha256" not in wheel.hashes or known.hashes["sha256"] != wheel.hashes["sha256"]:
         raise BundleError(
             f"{lock.path.name} has no sha256 of {wheel.filename}, or several.",
-            hints=["Make the lock anew with kerasenv: create --upgrade"],
+            hints=["Make the lock anew: kerasenv lock PROFILE --upgrade"],
         )
 
 

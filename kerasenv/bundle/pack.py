@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from kerasenv import progress
-from kerasenv.bundle.archive import Entry, fault_of_names, rewrite_wheel, write_archive
+from kerasenv.bundle.archive import Entry, begins_as_archive, fault_of_names, rewrite_wheel, write_archive
 from kerasenv.bundle.contents import contents_of
 from kerasenv.bundle.manifest import BUILT, MANIFEST, WHEELS, Built, Content, Manifest, Target, dump_manifest
 from kerasenv.bundle.python import Packed, pack_python
@@ -68,7 +68,7 @@ def pack(
     index: Index,
 ) -> Bundled:
     """Write the bundle of a lock, whole or not at all; the same lock gives the same bytes."""
-    _check_place(file)
+    _check_place(file, lock)
     contents = contents_of(lock, platforms=platforms, pythons=pythons)
     python = _python(lock, contents) if with_python else None
     builders = _builders(lock, contents.builds)
@@ -101,7 +101,11 @@ def pack(
     )
 
 
-def _check_place(file: Path) -> None:
+def _check_place(file: Path, lock: Lock) -> None:
+    if file.resolve() == lock.path.resolve():
+        raise BundleError(f"{file.name} is the lock itself.", hints=["Name another file: -o FILE.zip"])
+    if file.is_file() and not begins_as_archive(file):
+        raise BundleError(f"{file} is there already, and is no bundle.", hints=["Name another file: -o FILE.zip"])
     if file.is_dir():
         raise BundleError(f"{file} is a folder.", hints=["Name a file to write: -o FILE.zip"])
     if not file.parent.is_dir():

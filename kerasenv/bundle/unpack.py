@@ -51,7 +51,11 @@ class Bundle:
     @property
     def python_digest(self) -> str:
         """Return what tells its interpreter from others."""
-        files = {name: one.sha256 for name, one in self.manifest.files.items() if name.startswith(f"{PYTHON}/")}
+        files = {
+            name: (one.sha256, self.archive.is_program(name))
+            for name, one in self.manifest.files.items()
+            if name.startswith(f"{PYTHON}/")
+        }
         links = self.manifest.python.links if self.manifest.python else {}
         return hashlib.sha256(repr((sorted(files.items()), sorted(links.items()))).encode()).hexdigest()
 

@@ -9,6 +9,7 @@ import typer
 from kerasenv.cli import options
 from kerasenv.cli.rebuild import the_one_lock
 from kerasenv.errors import LockError, UsageError
+from kerasenv.exporter import ABOUT
 from kerasenv.exporters import EXPORTERS
 from kerasenv.lock.lockfile import read_lock, write_file
 from kerasenv.lock.obtain import with_promise_of_profile
@@ -62,6 +63,14 @@ def export(
     if not target.parent.is_dir():
         raise LockError(f"There is no folder {target.parent} to write {name} into.")
     written = tuple(target.parent / one for one in files)
+    for beside in written[1:]:
+        # Its name follows from another one, and whoever wrote it by hand was not asked
+        if beside.exists() and ABOUT.partition("{")[0].encode() not in beside.read_bytes():
+            raise UsageError(
+                f"{beside.name} is there already, and was not made by kerasenv.",
+                looked_at=[f"{form} would write {', '.join(path.name for path in written)}"],
+                hints=["Name the first of them differently, and the others follow: -o locked.txt"],
+            )
     for path, text in zip(written, files.values(), strict=True):
         write_file(path, text.encode())
     told = ", ".join(path.name for path in written)

@@ -8,6 +8,7 @@ import typer
 from packaging.utils import canonicalize_name
 
 from kerasenv.cli import options
+from kerasenv.cli.making import as_typed
 from kerasenv.engines.choose import ENGINES
 from kerasenv.errors import KerasenvError, LockError, UsageError
 from kerasenv.lock.obtain import Upgrade
@@ -138,17 +139,43 @@ def _told(locked: Locked) -> list[str]:
 
 
 def _checked(wanted: list[tuple[str, Locking]]) -> Outcome[tuple[Locked | Checked, ...]]:
-    found = [check_lock(name, locking) for name, locking in wanted]
+    found: list[Checked] = []
+    commands: dict[str, str] = {}
+    failed: list[tuple[str, KerasenvError]] = []
+    for name, locking in wanted:
+        try:
+            found.append(check_lock(name, locking))
+        except KerasenvError as error:
+            if len(wanted) == 1:
+                raise
+            failed.append((locking.place.name if locking.place else name, error))
+        else:
+            commands[found[-1].lock.name] = _command(name, locking)
     bad = [one for one in found if one.differences]
-    error = None
+    outcome: KerasenvError | None = None
     if bad:
-        error = LockError(
+        outcome = LockError(
             f"{', '.join(one.lock.name for one in bad)}: not what is asked for.",
-            looked_at=[f"{one.lock.name}: {text}" for one in bad for text in one.differences],
-            hints=[f"Mend it, changing no more than must: kerasenv lock {one.profile}" for one in bad],
+            looked_at=[
+                *(f"{one.lock.name}: {text}" for one in bad for text in one.differences),
+                *(f"{name}: {error.message}" for name, error in failed),
+            ],
+            hints=[f"Mend it, changing no more than must: {commands[one.lock.name]}" for one in bad],
         )
+    elif failed:
+        outcome = _all_of(failed, "could not be checked")
     good = tuple(f"{one.lock.name} gives what is asked for." for one in found if not one.differences)
-    return Outcome(data=tuple(found), text=good, error=error)
+    return Outcome(data=tuple(found), text=good, error=outcome)
+
+
+def _command(name: str, locking: Locking) -> str:
+    """Return what to type to get a lock as it is asked for here."""
+    words = ["kerasenv", "lock", as_typed(Path(name)) if Path(name).suffix else name]
+    words += ["--variant", locking.variant] if locking.variant else []
+    words += ["--lock", as_typed(locking.place)] if locking.place else []
+    words += [word for one in locking.extra for word in ("--with", as_typed(Path(str(one))))]
+    words += ["--as-of", str(locking.as_of)] if locking.as_of else []
+    return " ".join([*words, *(["--only-binary"] if locking.only_binary else [])])
 
 
 def _all_of(failed: list[tuple[str, KerasenvError]], what: str) -> KerasenvError | None:

@@ -135,7 +135,9 @@ def _nothing_there(package: Package, there: dict[str, IndexFile], index: Index) 
         return InstallError(
             f"The index has other files of {what} than those that the lock names: their sha256 differs.",
             looked_at=[f"{public_address(index)} ({index.source})", *others],
-            hints=["Don't install them. Ask whoever keeps this index; else resolve anew: --upgrade"],
+            hints=[
+                "Don't install them. Ask whoever keeps this index; else resolve anew: kerasenv lock PROFILE --upgrade"
+            ],
         )
     return InstallError(
         f"The index has no file of {what} that the lock names.",

@@ -295,7 +295,7 @@ def _nothing_left(pin: Pin, files: Sequence[IndexFile], *, index: Index) -> Reso
         return ResolveError(
             f"The index no longer has {what}, or never had it.",
             looked_at=[index.source],
-            hints=["Name the index that has it with --index-url, or resolve anew: --upgrade"],
+            hints=["Name the index that has it with --index-url, or resolve anew: kerasenv lock PROFILE --upgrade"],
         )
     if not any(file.sha256 for file in files):
         return ResolveError(
@@ -306,7 +306,7 @@ def _nothing_left(pin: Pin, files: Sequence[IndexFile], *, index: Index) -> Reso
     return ResolveError(
         f"The index has other files of {what} than those whose sha256 is known.",
         looked_at=[index.source, f"{len(files)} files of that version, none of them known"],
-        hints=["If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade"],
+        hints=["If the index is a mirror, ask whoever keeps it; else: kerasenv lock PROFILE --upgrade"],
     )
 
 
@@ -507,11 +507,15 @@ def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     hints: list[str] = []
     if "DO NOT MATCH THE HASHES" in said:
         message = "A file is not the one that the lock names: its sha256 differs."
-        hints.append("Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade")
+        hints.append(
+            "Don't install it. If the index is a mirror, ask whoever keeps it; else: kerasenv lock PROFILE --upgrade"
+        )
     elif _UNKNOWN_TOOL.search(said) and "--find-links" in " ".join(answer.command):
         tool = _UNKNOWN_TOOL.findall(said)[-1]
         message = f"To build a source distribution, {tool} is needed, and the lock has no sha256 of it."
-        hints.append("In the profile, [[build-constraints]] has to name it with its sha256; then lock anew: --upgrade")
+        hints.append(
+            "The profile's [[build-constraints]] have to name it with its sha256; then: kerasenv lock PROFILE --upgrade"
+        )
     elif "o space left" in said:
         message = "The disk is full."
         hints.append("Make room; what pip keeps of earlier installs lies in " + str(cache_folder() / "pip"))

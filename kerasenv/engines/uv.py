@@ -314,15 +314,17 @@ def _install_error(answer: process.Finished, *, index: Index) -> InstallError:
     unknown = _UNKNOWN_TOOL.search(said)
     if unknown:
         message, hints = _unknown_tool(unknown[1])
+    elif "o space left" in said:  # before the others: what could not be written whole can't be unpacked either
+        message = "The disk is full."
+        hints.append("Make room; `uv cache prune` frees what uv keeps of earlier installs.")
     elif differing:
         message = f"A file is not the one that the lock names: {differing}."
-        hints.append("Don't install it. If the index is a mirror, ask whoever keeps it; else resolve anew: --upgrade")
+        hints.append(
+            "Don't install it. If the index is a mirror, ask whoever keeps it; else: kerasenv lock PROFILE --upgrade"
+        )
     elif index.offline:
         message = "Not everything that the lock names was downloaded before."
         hints.append("Leave --offline out.")
-    elif "o space left" in said:
-        message = "The disk is full."
-        hints.append("Make room; `uv cache prune` frees what uv keeps of earlier installs.")
     else:
         message = "uv could not install what the lock names."
     return InstallError(message, looked_at=[index.source, *answer.last_lines(20)], hints=hints)
@@ -337,5 +339,5 @@ def _build_error(answer: process.Finished, sdist: Path, *, index: Index) -> Inst
 def _unknown_tool(name: str) -> tuple[str, list[str]]:
     return (
         f"To build a source distribution, {name} is needed, and the lock has no sha256 of it.",
-        ["In the profile, [[build-constraints]] has to name it with its sha256; then lock anew: --upgrade"],
+        ["The profile's [[build-constraints]] have to name it with its sha256; then: kerasenv lock PROFILE --upgrade"],
     )

@@ -16,6 +16,7 @@ from kerasenv import progress
 from kerasenv.errors import InterpreterError, ProgramError
 from kerasenv.interpreters.find import NAMED_VERSION, NoneFits, find_interpreter, inspect
 from kerasenv.interpreters.finders import kept
+from kerasenv.interpreters.provider import conda_obstacle
 from kerasenv.interpreters.providers import conda, pyenv, rattler, uv
 from kerasenv.platforms import KNOWN_PYTHONS
 
@@ -122,13 +123,18 @@ def _got(provider: Provider, version: Version) -> Interpreter:
     folder, name = kept.pythons_folder(), f"{version}-{provider.NAME}"
     source = f"got by {provider.NAME}"
     folder.mkdir(parents=True, exist_ok=True)
+    place, aside = folder / name, folder / f"{name}.old"
     with FileLock(folder / f"{name}.lock"):
+        if aside.exists():  # of a run that was killed
+            shutil.rmtree(place, ignore_errors=True)
+            aside.rename(place)
         if there := kept.marked(name):
             with suppress(InterpreterError):  # one that no longer starts is made anew
                 return inspect(there[1], source=source)
-        kept.unmark(name)
-        place = folder / name
-        shutil.rmtree(place, ignore_errors=True)  # of a run that was killed
+            # Environments may run on it, and it may be well again: it goes when the new one is there
+            place.rename(aside)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
         progress.passing(f"Getting CPython {version}: {provider.NAME} {provider.promise(version)}")
         try:
             interpreter = inspect(provider.install(version, place), source=source)
@@ -136,7 +142,10 @@ def _got(provider: Provider, version: Version) -> Interpreter:
             kept.mark(name, python=interpreter.path, version=interpreter.version)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
+            if aside.exists():
+                aside.rename(place)
             raise
+        shutil.rmtree(aside, ignore_errors=True)
     return interpreter
 
 
@@ -164,6 +173,8 @@ def _not_got(error: NoneFits, best: Version | None, downloads: Downloads) -> Int
 
 def _missing_providers(version: Version) -> list[str]:
     """Return what to install so that kerasenv can get this version by itself."""
+    if conda_obstacle(version) is not None:
+        return []  # there is nothing to get
     if rattler.obstacle(version) is None or conda.obstacle(version) is None or uv.obstacle(version) is None:
         return []
     return [f"{sys.executable} -m pip install py-rattler    (80 MB; kerasenv then gets it from conda-forge)"]

@@ -207,7 +207,7 @@ def check_machine(lock: Lock, interpreter: Interpreter) -> None:
             ],
             hints=["Take another Python that the lock is for: --python X", "Or leave out what has no files here"]
             if missing
-            else ["Resolve anew with the default engine, which covers every platform of the profile: --upgrade"],
+            else ["Resolve with the default engine, which covers every platform: kerasenv lock PROFILE --upgrade"],
         )
 
 

@@ -128,7 +128,10 @@ def resolve_with_gaps(
             raise ResolveError(
                 f"The index no longer has all that {profile.name} was verified with, or never had it.",
                 looked_at=error.looked_at,
-                hints=["Name an index that has it: --index-url URL", "Or choose other versions: --upgrade"],
+                hints=[
+                    "Name an index that has it: --index-url URL",
+                    "Or choose other versions: kerasenv lock PROFILE --upgrade",
+                ],
             ) from error
         raise _with_reasons(error, wish) from error
     if resolution.only_here:
@@ -359,7 +362,7 @@ def _package(
         raise ResolveError(
             f"The index has no file of {package.name} {package.version} that this lock could use.",
             looked_at=[f"{len(package.files)} files of that version; the hashes of {len(files)} are known"],
-            hints=["Resolve anew with --upgrade, or name the index that has it with --index-url"],
+            hints=["Resolve anew: kerasenv lock PROFILE --upgrade", "Or name the index that has it with --index-url"],
         )
     marker = marker_for(where, cells)
     # Where every machine has a wheel, nobody should come to build the source by accident

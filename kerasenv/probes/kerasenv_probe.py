@@ -85,7 +85,7 @@ def describe_exception():
     """Return the current exception in words, and the last lines of its traceback."""
     kind, value, trace = sys.exc_info()
     if isinstance(value, Unexpected):
-        return as_text(str(value)), []
+        return as_text(value.args[0]), []
     trace = trace.tb_next or trace  # without Report.run
     words = traceback.format_exception_only(kind, value)
     # A SyntaxError comes with the line and the place; its message is the last part

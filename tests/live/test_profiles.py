@@ -98,7 +98,7 @@ def test_a_profile_makes_an_environment_that_trains(
 
 @pytest.mark.parametrize("profile", [*BACKENDS, *OTHERS])
 def test_what_the_era_wrote_works(profile: str, room: Path) -> None:
-    """In the idiom of the era, and with nothing said that the profile doesn't know."""
+    """In the idiom of the era; what the three best known ones say meanwhile is all known."""
     if profile in ELSEWHERE:
         pytest.skip(ELSEWHERE[profile])
     kerasenv("create", profile, "--no-smoke", cwd=room)
@@ -110,7 +110,7 @@ def test_what_the_era_wrote_works(profile: str, room: Path) -> None:
         *(("generator",) if profile in INFERRING else ("callbacks", "generator")),
     ]
     assert {step["status"] for step in smoke["full"]["steps"]} == {"passed"}
-    assert (smoke["unknown"], smoke["full"]["unknown"]) == ([], [])
+    assert profile not in BACKENDS or (smoke["unknown"], smoke["full"]["unknown"]) == ([], [])
     assert smoke["devices"]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from kerasenv.process import run
-from kerasenv.uv import uv_command
+from kerasenv.uv import uv_command, uv_environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,8 @@ def candidates(wanted: SpecifierSet) -> Iterator[Path]:
             "--offline",
             "--no-config",
             "--output-format=json",
-        ]
+        ],
+        environ=uv_environ(),
     )
     if listed.returncode:
         return  # an older uv, or one that can't read its own folder, has nothing to offer

@@ -25,7 +25,7 @@ _VARIABLES = ("MAMBA_EXE", "CONDA_EXE")
 
 def obstacle(version: Version) -> str | None:
     """Say that there is no such program, or no such build."""
-    return conda_obstacle(version) if _program() else f"none of {', '.join(_PROGRAMS)} is on PATH"
+    return conda_obstacle(version) or (None if _program() else f"none of {', '.join(_PROGRAMS)} is on PATH")
 
 
 def promise(_: Version) -> str:

@@ -24,7 +24,7 @@ NAME = "py-rattler"
 
 def obstacle(version: Version) -> str | None:
     """Say that it isn't installed, or that there is no such build."""
-    return "it is not installed beside kerasenv" if find_spec("rattler") is None else conda_obstacle(version)
+    return conda_obstacle(version) or ("it is not installed beside kerasenv" if find_spec("rattler") is None else None)
 
 
 def promise(_: Version) -> str:
