@@ -204,6 +204,15 @@ class TestRefusals:
         assert expected in made.refused("bundle", *words)
         assert not index.requests
 
+    def test_what_is_there_and_is_no_bundle_stays(self, made: Project, tmp_path: Path) -> None:
+        lock, other = made.lock.read_bytes(), tmp_path / "thesis.zip"
+        other.write_bytes(b"years of work")
+
+        assert "pylock.tiny.toml is the lock itself." in made.refused("bundle", "-o", made.lock)
+        assert "thesis.zip is there already, and is no bundle." in made.refused("bundle", "-o", other)
+        assert made.lock.read_bytes() == lock
+        assert other.read_bytes() == b"years of work"
+
     @pytest.mark.parametrize("words", [["--python", "4.0"], ["--platform", "linux"]])
     def test_what_is_not_known(self, words: list[str], made: Project) -> None:
         assert "There is no " in made.refused("bundle", *words, code=2)

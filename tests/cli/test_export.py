@@ -96,6 +96,19 @@ class TestRead:
 
         assert packages_of(bare) == packages_of(made.environment)
 
+    def test_what_somebody_wrote_by_hand_beside_it_stays(self, made: Project, tmp_path: Path) -> None:
+        (tmp_path / "all.in").write_text("keras\n", "utf-8")
+
+        error = made.refused("export", "pip-tools", "-o", tmp_path / "all.txt", code=2)
+
+        assert "all.in is there already, and was not made by kerasenv." in error
+        assert (tmp_path / "all.in").read_text("utf-8") == "keras\n"
+        assert not (tmp_path / "all.txt").exists()
+
+    def test_what_it_wrote_itself_is_written_anew(self, made: Project, tmp_path: Path) -> None:
+        for _ in range(2):
+            made.done("export", "pip-tools", "-o", tmp_path / "all.txt")
+
     def test_pip_tools_by_pip_sync(self, made: Project, bare: Path, tmp_path: Path) -> None:
         made.done("export", "pip-tools", "-o", tmp_path / "all.txt")
         # pip-sync wants a real pip in the environment, and leaves it alone; the one in the lock is tiny

@@ -248,6 +248,7 @@ class TestCheck:
 
         error = project.refused("lock", "tiny", "--check", "--with", "pandas>=2")
 
+        assert "hint: Mend it, changing no more than must: kerasenv lock tiny --with 'pandas>=2'" in error
         assert "it has no pandas, which is asked for" in error
         assert "it has keras 3.15.1, and the profile wants keras<3.15 (it breaks)" in error
         assert "kerasenv lock tiny" in error

@@ -232,6 +232,24 @@ class TestWholeOrNotAtAll:
 
         assert get_python(Version("3.7")) == first
 
+    @posix
+    @pytest.mark.usefixtures("sources")
+    def test_one_that_no_longer_starts_stays_if_no_other_can_be_had(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It may start again, and environments were made from it."""
+        first = get_python(Version("3.7"))
+        whole = first.path.read_bytes()
+        first.path.unlink()
+        first.path.write_text("#!/bin/sh\nexit 127\n")
+        first.path.chmod(0o755)
+        monkeypatch.setenv("KERASENV_CONDA_CHANNEL", "file:///nowhere")
+
+        with pytest.raises(InterpreterError):
+            get_python(Version("3.7"))
+        first.path.write_bytes(whole)
+
+        assert get_python(Version("3.7")) == first
+        assert prepared() == {"3.7-py-rattler", "3.7-py-rattler.json"}
+
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": "x", "python": "x"}', '{"version": 3}'])
     def test_a_mark_that_nobody_can_read(self, content: str) -> None:
         kept.pythons_folder().mkdir(parents=True)

@@ -35,8 +35,12 @@ def interpreter(python: FindPython) -> Interpreter:
 
 
 @pytest.fixture
-def environment(interpreter: Interpreter, tmp_path: Path) -> BareEnvironment:
-    """Give one whose path has what shells stumble over."""
+def environment(interpreter: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BareEnvironment:
+    """Give one whose path has what shells stumble over, made among files that are called as modules of Python are."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "random.py").write_text("raise SystemExit('a file of the user was imported')\n", "utf-8")
+    monkeypatch.chdir(repository)
     return create_environment(interpreter, tmp_path / "it's an $env", index=Index(), prompt="an env")
 
 
