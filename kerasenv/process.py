@@ -95,7 +95,8 @@ def run(
     finally:
         _stop(process)
         for reader in readers:
-            reader.join(_KIND_SECONDS)  # a program that it started and left behind can keep the pipe open
+            if reader.ident is not None:  # a signal can come before the second one is started
+                reader.join(_KIND_SECONDS)  # a program that it started and left behind can keep the pipe open
     return Finished(command=words, returncode=process.returncode, stdout="".join(out), stderr="".join(err))
 
 

@@ -285,7 +285,7 @@ class TestWholeOrNotAtAll:
             process.send_signal(signal.SIGTERM)
             _, said = process.communicate(timeout=60)
 
-        assert process.returncode == 128 + signal.SIGTERM
+        assert process.returncode == 128 + signal.SIGTERM, said
         assert "Interrupted" in said
         assert not prepared()
 

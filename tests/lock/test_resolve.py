@@ -284,7 +284,7 @@ class TestRequiresPython:
         with pytest.raises(ResolveError, match="no longer has all that tiny was verified with") as caught:
             resolve(wish(), engine, pins=(pin("keras", "3.14.0"),), exactly_pins=True)
 
-        assert "Or choose other versions: --upgrade" in caught.value.hints
+        assert "Or choose other versions: kerasenv lock PROFILE --upgrade" in caught.value.hints
 
     def test_verified_pins_stay(self) -> None:
         engine = ChoosingEngine()
