@@ -70,7 +70,7 @@ def index_as_of(
         yield view
     except ResolveError as error:
         # An engine hears only that a page could not be had
-        raise server.pages.failure or error from error
+        raise next(iter(server.pages.failures.values()), error) from error
     finally:
         server.shutdown()
         server.server_close()
@@ -86,7 +86,8 @@ class _Pages:
     end: datetime
     view: View
     whenever: Mapping[NormalizedName, frozenset[Version]]
-    failure: ResolveError | None = None
+    failures: dict[NormalizedName, ResolveError] = field(default_factory=dict)
+    """The pages that could not be had, and not at a second attempt either."""
 
     def rows(self, name: NormalizedName) -> list[dict[str, Any]] | None:
         """Return what was there of a project, None if the index has no such project."""
@@ -95,8 +96,9 @@ class _Pages:
             rows = index.rows(name)
         except ResolveError as error:
             if "has no project" not in error.message:
-                self.failure = error
+                self.failures[name] = error
             return None
+        self.failures.pop(name, None)
         times = {row["filename"]: time_of(row.get("upload-time")) for row in rows}
         if not all(times.values()):
             more = index.upload_times(name)
