@@ -62,7 +62,7 @@ class TestWheels:
             f"work/{NUMPY_PATH}",
             f"work/{BUILT}",
         ]
-        assert all(Path(path).read_bytes() == contents()[path.partition("/work/")[2]] for path in paths)
+        assert all(Path(path).read_bytes() == contents()[path.partition(f"{os.sep}work{os.sep}")[2]] for path in paths)
 
     def test_a_machine_it_is_not_for(self, tmp_path: Path) -> None:
         with open_bundle(write(tmp_path / "x.zip")) as bundle, pytest.raises(BundleError) as caught:
