@@ -17,7 +17,7 @@ from kerasenv.platforms import PLATFORMS
 from kerasenv.process import redact
 from kerasenv.profiles.profile import Constraint, KerasSettings
 from kerasenv.profiles.system import system_needs
-from kerasenv.profiles.variables import variable_value, why_refused
+from kerasenv.profiles.variables import variables_in
 from kerasenv.smoke.plan import IDIOMS, Noise
 from kerasenv.tables import Faults, Table, filled, one_of
 
@@ -139,7 +139,7 @@ def _profile(table: Table, source: str, expected: str | None) -> RawProfile:
         constraints=_constraints(table, "constraints"),
         build_constraints=_constraints(table, "build-constraints", hashed=True),
         backend=table.text("backend", one_of(BACKENDS)),
-        variables=_variables(table.table("environment")),
+        variables=variables_in(table.table("environment")),
         settings=_settings(table.table("keras")),
         variants=_variants(table.table("variants"), platforms),
         smoke=_smoke(table.table("smoke")),
@@ -185,18 +185,6 @@ def digest(text: str) -> str:
 
 def _names_one_version(requirement: Requirement) -> bool:
     return [one.operator for one in requirement.specifier] == ["=="] and "*" not in str(requirement.specifier)
-
-
-def _variables(table: Table) -> dict[str, str]:
-    variables = {}
-    for name in table:
-        value = table.text(name, variable_value)
-        refused = why_refused(name)
-        if refused:
-            table.fault(name, refused)
-        elif value is not None:
-            variables[name] = value
-    return variables
 
 
 def _settings(table: Table) -> KerasSettings:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kerasenv.platforms import PLATFORMS
-from kerasenv.profiles.variables import variable_value, why_refused
+from kerasenv.profiles.variables import variables_in
 from kerasenv.system.need import SystemNeed
 from kerasenv.system.packages import MANAGERS
 from kerasenv.tables import did_you_mean, filled, one_of
@@ -60,7 +60,7 @@ def _need(row: Table) -> SystemNeed | None:
     programs = row.texts("programs", _named(_FILE, "a program's name")) or ()
     headers = row.texts("headers", _named(_FOLDER, "a header's name")) or ()
     links = row.text("links", _named(_FOLDER, "a folder below site-packages"))
-    without = _without(row)
+    without = variables_in(row.table("without"))
     packages = _packages(row)
     platforms = row.texts("platforms", one_of(PLATFORMS)) or ()
     if sum(map(bool, (libraries, programs, headers))) != 1:
@@ -109,19 +109,6 @@ def _packages(row: Table) -> dict[str, str]:
         elif package is not None:
             packages[manager] = package
     return packages
-
-
-def _without(row: Table) -> dict[str, str]:
-    table = row.table("without")
-    variables = {}
-    for name in table:
-        value = table.text(name, variable_value)
-        refused = why_refused(name)
-        if refused:
-            table.fault(name, refused)
-        elif value is not None:
-            variables[name] = value
-    return variables
 
 
 def _named(form: re.Pattern[str], what: str) -> Callable[[str], str]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from string import Formatter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kerasenv.tables import Table
 
 # Windows holds Path and PATH for one variable; zsh ties path to PATH; fish owns version and status
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -57,3 +61,16 @@ def variable_value(text: str) -> str:
     if set(fields) - {("env", "", None)}:
         raise ValueError("has something else than {env} in braces; {{ and }} stand for braces")
     return text
+
+
+def variables_in(table: Table) -> dict[str, str]:
+    """Return the variables of a profile's table; what can't be one becomes a fault of the table."""
+    variables = {}
+    for name in table:
+        value = table.text(name, variable_value)
+        refused = why_refused(name)
+        if refused:
+            table.fault(name, refused)
+        elif value is not None:
+            variables[name] = value
+    return variables
