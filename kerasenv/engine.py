@@ -149,6 +149,8 @@ class Engine(Protocol):
     """Resolves and installs; knows nothing of profiles or of lock files."""
 
     name: str
+    fills_store: bool
+    """Whether its environments hold nothing of their own place, so that their packages can be laid into others."""
 
     def describe(self) -> str:
         """Return name and version for people."""

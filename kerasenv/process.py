@@ -8,11 +8,12 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from kerasenv import progress
 from kerasenv.errors import ProgramError
@@ -118,6 +119,27 @@ def _stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def leave_behind(command: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path) -> None:
+    """Start a program that goes on when this one has ended, without a terminal or anybody who listens.
+
+    That it can't be started is no failure: it does what nobody waits for.
+    """
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    with suppress(OSError):
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            cwd=cwd,
+            **apart,
+        )
+        process.returncode = 0  # or it would be called forgotten, with a warning
 
 
 def hand_over(command: Sequence[str], *, environ: Mapping[str, str]) -> int:

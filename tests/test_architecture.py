@@ -22,6 +22,7 @@ FLOORS = (
     "creators engines interpreters profiles system",
     "lock",
     "env exporter exporters",
+    "store",
     "bundle smoke",
     "workflow",
     "report",

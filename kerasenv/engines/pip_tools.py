@@ -86,6 +86,7 @@ class PipToolsEngine:
     """Speaks to a pip-tools in a private environment of the target's Python."""
 
     name = "pip-tools"
+    fills_store = False  # pip writes the path of the interpreter into every script
 
     def describe(self) -> str:
         """Return a name without a version: that depends on the Python."""

@@ -46,6 +46,7 @@ class UvEngine:
     """Speaks to the uv that is installed with kerasenv."""
 
     name = "uv"
+    fills_store = True
 
     def describe(self) -> str:
         """Return 'uv 0.13.8'."""

@@ -6,28 +6,35 @@ disk, or whoever writes into an environment that shares its files with the cache
 
 from __future__ import annotations
 
+import os
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from kerasenv import progress
-from kerasenv.env.inventory import describes_its_wheel, differing, is_bytecode, take_inventory
+from kerasenv.env.inventory import describes_its_wheel, differing, is_bytecode
 from kerasenv.errors import InstallError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kerasenv.env.inventory import Inventory
+
 _MOST_TOLD = 10
 
 
-def check_intact(folder: Path) -> None:
-    """Raise InstallError with the names of the files in an environment that aren't as any RECORD tells them."""
-    inventory = take_inventory(folder)
+def check_intact(inventory: Inventory, *, since: int) -> None:
+    """Raise InstallError with the names of the files in an environment that aren't as any RECORD tells them.
+
+    What was written after `since` (nanoseconds) needs no second look: the engine wrote it just now, out of a file whose
+    sha256 it verified.
+    """
+    folder = inventory.folder
     expected: dict[str, set[str]] = {}
     owners: dict[str, str] = {}
     for package in inventory.packages:
         for path, digest in (package.files or {}).items():
-            if digest is not None and not is_bytecode(path, inventory.files):
+            if digest is not None and not is_bytecode(path, inventory.files) and _is_older(folder, path, since):
                 expected.setdefault(path, set()).add(digest)
                 owners[path] = package.name
     found = differing(folder, {path: frozenset(digests) for path, digests in expected.items()})
@@ -51,6 +58,13 @@ def check_intact(folder: Path) -> None:
         looked_at=[*told[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])],
         hints=[f"Something changed what uv keeps of earlier installs: uv cache clean {names}", "Then try again."],
     )
+
+
+def _is_older(folder: Path, path: str, since: int) -> bool:
+    try:
+        return os.lstat(f"{folder}/{path}").st_mtime_ns < since
+    except OSError:
+        return True
 
 
 def _is_script_of_its_wheel(file: Path, digests: set[str]) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from packaging.pylock import Package, Pylock
     from packaging.utils import NormalizedName
 
     from kerasenv.engine import Engine
@@ -260,13 +261,19 @@ def _machine(markers: Mapping[str, str]) -> str:
     return platform.title if platform else f"{markers['sys_platform']} {markers['platform_machine']}"
 
 
+def packages_here(pylock: Pylock, interpreter: Interpreter) -> list[Package]:
+    """Return what a lock has for this Python on this machine."""
+    markers: dict[str, Any] = {**interpreter.markers, "extra": ""}
+    return [
+        package
+        for package in pylock.packages
+        if package.marker is None or package.marker.evaluate(markers, context="lock_file")
+    ]
+
+
 def count_here(lock: Lock, interpreter: Interpreter) -> int:
     """Return how many packages a lock has for this Python on this machine."""
-    markers: dict[str, Any] = {**interpreter.markers, "extra": ""}
-    return sum(
-        package.marker is None or package.marker.evaluate(markers, context="lock_file")
-        for package in lock.pylock.packages
-    )
+    return len(packages_here(lock.pylock, interpreter))
 
 
 def check_lock_folder(place: Path) -> None:

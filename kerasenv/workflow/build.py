@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -13,66 +14,104 @@ from kerasenv.engine import InstallRequest
 from kerasenv.env.environment import Environment, Receipt
 from kerasenv.env.hooks import write_activation_hooks, write_startup
 from kerasenv.env.intact import check_intact
-from kerasenv.env.inventory import own_files, take_inventory
+from kerasenv.env.inventory import own_files, state_of, take_inventory
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
 from kerasenv.env.sync import carry, carry_home
 from kerasenv.env.variables import keras_home, variables_of
 from kerasenv.interpreters.serving import serving
 from kerasenv.lock.lockfile import write_file
-from kerasenv.lock.obtain import count_here
+from kerasenv.lock.obtain import packages_here
 from kerasenv.smoke.prove import prove, smoke_error, with_smoke
+from kerasenv.store.lay import put, take
+from kerasenv.store.sharing import part_from_others
 from kerasenv.system.links import make_links
+from kerasenv.workflow.keep import sources_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from packaging.pylock import Package, Pylock
+
     from kerasenv.smoke.run import SmokeResult
+    from kerasenv.store.lay import Taken
     from kerasenv.venv import BareEnvironment
     from kerasenv.workflow.plan import Making, Plan
 
 
 def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
-    return _proven(plan, _hooked(plan, _install(plan, folder)))
+    bare = _bare(plan, folder)
+    taken = _install(plan, bare)
+    return _proven(plan, _hooked(plan, bare, taken))
 
 
-def _install(plan: Plan, folder: Path) -> BareEnvironment:
-    making, engine, interpreter = plan.making, plan.engine, plan.interpreter
+def _bare(plan: Plan, folder: Path) -> BareEnvironment:
+    making, interpreter = plan.making, plan.interpreter
     with progress.step("Environment") as step:
         bare = create_environment(interpreter, folder, index=making.index, prompt=making.folder.name)
         creator = serving(interpreter.version).creator
         step.done(f"Python {interpreter.version} in {making.folder}", source=creator.value)
-    lock = plan.files or plan.lock.pylock
-    if plan.sync is not None:
-        lock = replace(lock, packages=[one for one in lock.packages if one.name in plan.sync.incomplete])
-        if not lock.packages:
-            carry(making.folder, folder, plan.sync.stays)
-            return bare
-    with progress.step("Packages") as step:
-        engine.install(
-            InstallRequest(
-                lock=lock,
-                environment=folder,
-                python=bare.python,
-                interpreter=interpreter,
-                build_constraints=plan.promise.build_constraints,
-                index=making.index,
-            )
-        )
-        progress.passing("Comparing every file with what its package says of it")
-        check_intact(folder)
-        count = count_here(plan.lock, interpreter) if plan.sync is None else len(plan.sync.incomplete)
-        step.done(f"{count} packages, each verified by its sha256", source=f"{engine.describe()} ({plan.why_engine})")
-    if plan.sync is not None:
-        carry(making.folder, folder, plan.sync.stays)
     return bare
 
 
-def _hooked(plan: Plan, bare: BareEnvironment) -> Environment:
+def _install(plan: Plan, bare: BareEnvironment) -> list[Taken]:
+    """Install what the store doesn't have; return what it has, which still lies beside the environment."""
+    wanted = plan.files or plan.lock.pylock
+    if plan.sync is not None:
+        wanted = replace(wanted, packages=[one for one in wanted.packages if one.name in plan.sync.incomplete])
+    here = packages_here(wanted, plan.interpreter)
+    taken: list[Taken] = []
+    if here:
+        with progress.step("Packages") as step:
+            taken = _take(plan, here, bare)
+            names = {one.name for one in taken}
+            missing = [one for one in here if one.name not in names]
+            if missing:
+                _install_with_engine(plan, replace(wanted, packages=missing), bare)
+            step.done(f"{len(here)} packages, each verified by its sha256", source=_origin(plan, here, taken))
+    if plan.sync is not None:
+        carry(plan.making.folder, bare.folder, plan.sync.stays)
+    return taken
+
+
+def _take(plan: Plan, packages: list[Package], bare: BareEnvironment) -> list[Taken]:
+    if not plan.engine.fills_store:
+        return []
+    sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
+    site = bare.site_packages.relative_to(bare.folder).as_posix()
+    return take(sources, bare.folder.parent, site_packages=site)
+
+
+def _install_with_engine(plan: Plan, lock: Pylock, bare: BareEnvironment) -> None:
+    started = time.time_ns()
+    plan.engine.install(
+        InstallRequest(
+            lock=lock,
+            environment=bare.folder,
+            python=bare.python,
+            interpreter=plan.interpreter,
+            build_constraints=plan.promise.build_constraints,
+            index=plan.making.index,
+        )
+    )
+    progress.passing("Comparing every file with what its package says of it")
+    inventory = take_inventory(bare.folder)
+    check_intact(inventory, since=started)
+    part_from_others(str(bare.folder), inventory.files)
+
+
+def _origin(plan: Plan, packages: list[Package], taken: list[Taken]) -> str:
+    """Return where packages come from."""
+    if len(taken) == len(packages):
+        return "store"
+    engine = f"{plan.engine.describe()} ({plan.why_engine})"
+    return f"{len(taken)} from the store, the others: {engine}" if taken else engine
+
+
+def _hooked(plan: Plan, bare: BareEnvironment, taken: list[Taken]) -> Environment:
     """Write what makes it the environment of a profile; its receipt, which isn't written yet, speaks of its place."""
     making, promise = plan.making, plan.promise
-    make_links(bare.site_packages, plan.findings.links)
     variables = variables_of(promise, making.folder, instead=plan.findings.variables)
     with progress.step("Hooks") as step:
         write_keras_home(keras_home(bare.folder), promise)
@@ -81,6 +120,14 @@ def _hooked(plan: Plan, bare: BareEnvironment) -> Environment:
     # Whoever wants to know years later what it was made from finds it here
     write_file(bare.folder / plan.lock.path.name, plan.lock.content)
     files = own_files(take_inventory(bare.folder))
+    # What the store has already is known file by file, so it comes in only now
+    for one in taken:
+        put(one, bare.folder)
+        files |= {path: state for path, state in one.entry.about.own.items() if path not in files}
+    make_links(bare.site_packages, plan.findings.links)
+    for link in plan.findings.links:
+        place = bare.site_packages / link.path
+        files[place.relative_to(bare.folder).as_posix()] = state_of(place) or ""
     if plan.sync is not None:
         carry(making.folder, bare.folder, plan.sync.additions | plan.sync.others)
         carry_home(making.folder, bare.folder)

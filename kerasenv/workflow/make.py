@@ -14,6 +14,7 @@ from kerasenv.lock.lockfile import Lock, write_file
 from kerasenv.lock.obtain import count_here
 from kerasenv.smoke.prove import prove, smoke_error, with_smoke
 from kerasenv.workflow.build import build
+from kerasenv.workflow.keep import keep_afterwards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +132,8 @@ def make(plan: Plan, *, old: Lock | None, diff: tuple[Change, ...] = ()) -> Made
         if written:
             _take_back(lock, old)
         raise
+    if plan.engine.fills_store:
+        keep_afterwards(folder)
     return Made(
         environment=open_environment(folder),
         lock=lock.path,

@@ -1,0 +1,106 @@
+"""What an entry of the store holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from kerasenv.store.place import Key
+
+FORMAT = 1
+TREE, SPARE = "tree", "spare"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A file as it was when it was taken; paths are relative to an environment, with slashes."""
+
+    path: str
+    kind: str
+    """'shared', 'text' or 'link'."""
+    size: int
+    mtime: int
+    """In nanoseconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """What an entry is of."""
+
+    format: int = FORMAT
+    file: str
+    """The wheel or source distribution that was installed."""
+    site_packages: str
+    """Where the environments of its Python have them, as 'lib/python3.11/site-packages'."""
+    files: int
+    bytecode: int
+    """How many of the files are bytecode."""
+    size: int
+    """In bytes."""
+    own: Mapping[str, str]
+    """The state of each file whose digest the RECORD doesn't tell."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """An entry that is there."""
+
+    key: Key
+    about: About
+
+    @property
+    def tree(self) -> Path:
+        """Return where its files lie."""
+        return self.key.folder / TREE
+
+    @property
+    def spare(self) -> Path:
+        """Return where they lie once more, if nobody has taken them."""
+        return self.key.folder / SPARE
+
+
+def open_entry(key: Key) -> Entry | None:
+    """Return an entry, None if it isn't whole or another kerasenv made it."""
+    try:
+        table = json.loads((key.folder / "entry.json").read_text("utf-8"))
+        about = About(**table)
+    except (OSError, ValueError, TypeError):
+        return None
+    return Entry(key=key, about=about) if about.format == FORMAT and (key.folder / TREE).is_dir() else None
+
+
+def rows_of(entry: Entry) -> list[Row]:
+    """Return every file of an entry; raise OSError or ValueError if that can't be read."""
+    table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
+    try:
+        return [
+            Row(path=f"{folder}/{name}", kind=kind, size=size, mtime=mtime)
+            for folder, files in table.items()
+            for name, kind, size, mtime in files
+        ]
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"{entry.key}: {error}") from error
+
+
+def digests_of(entry: Entry) -> dict[str, str]:
+    """Return the state of every file of an entry by its path; raise OSError or ValueError if that can't be read."""
+    table = json.loads((entry.key.folder / "digests.json").read_text("utf-8"))
+    try:
+        return {str(path): str(state) for path, state in table.items()}
+    except AttributeError as error:
+        raise ValueError(f"{entry.key}: {error}") from error
+
+
+def write_entry(folder: Path, about: About, rows: list[Row], digests: Mapping[str, str]) -> None:
+    """Write down what the entry holds that is being made in a folder."""
+    by_folder: dict[str, list[tuple[str, str, int, int]]] = {}
+    for row in rows:
+        inside, _, name = row.path.rpartition("/")
+        by_folder.setdefault(inside, []).append((name, row.kind, row.size, row.mtime))
+    for name, table in (("files.json", by_folder), ("digests.json", digests), ("entry.json", asdict(about))):
+        (folder / name).write_text(json.dumps(table, separators=(",", ":")), encoding="utf-8")

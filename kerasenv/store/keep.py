@@ -1,0 +1,202 @@
+"""Put what was installed into the store, and get ready what the next environments need.
+
+It is done after an environment is finished, so nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by_name, state_of, take_inventory
+from kerasenv.errors import KerasenvError
+from kerasenv.scratch import scratch
+from kerasenv.store.bytecode import bytecode_of, compile_in, is_valid
+from kerasenv.store.entry import SPARE, TREE, About, Row, open_entry, rows_of, write_entry
+from kerasenv.store.lay import lay_anew
+from kerasenv.store.place import guarded, keeping, needing
+from kerasenv.store.sharing import copy, may_be_shared, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from kerasenv.env.inventory import Installed
+    from kerasenv.interpreters.interpreter import Interpreter
+    from kerasenv.store.entry import Entry
+    from kerasenv.store.sources import Source
+
+_HASH = "sha256"
+
+
+class _Unfit(Exception):
+    """What lies there isn't what was installed, or can't be kept."""
+
+
+def keep(
+    environment: Path, sources: Sequence[Source], interpreter: Interpreter, *, own: Mapping[str, str], since: int
+) -> None:
+    """Put into the store what an environment holds of these sources, and get spares ready.
+
+    `own` are the states of the files that no RECORD tells, as they were when the environment was made, and `since` is
+    the time of that in nanoseconds: later bytecode may be of anything.
+    """
+    keys = {source.key for source in sources}
+    with keeping(), needing(keys):
+        missing = [source for source in sources if not source.key.folder.is_dir()]
+        if missing:
+            packages = packages_by_name(take_inventory(environment).packages)
+            for source in missing:
+                for package in packages.get(source.name, ())[:1]:  # type: ignore[call-overload]
+                    with suppress(_Unfit, OSError, KerasenvError):
+                        _take(environment, source, package, interpreter, own=own, since=since)
+        for entry in map(open_entry, sorted(keys, key=str)):
+            if entry is not None:
+                with suppress(OSError, ValueError):
+                    _lend_bytecode(entry, environment)
+                    make_spare(entry)
+
+
+def _take(
+    environment: Path,
+    source: Source,
+    package: Installed,
+    interpreter: Interpreter,
+    *,
+    own: Mapping[str, str],
+    since: int,
+) -> None:
+    """Make the entry of a package from what lies in an environment."""
+    _check_same(environment, source, package, own)
+    with scratch("keep") as work:
+        folder = work / "entry"
+        tree = folder / TREE
+        states = {path: _take_file(environment, tree, path) for path in sorted(package.files or {})}
+        _check_states(states, package, own)
+        _take_bytecode(environment, tree, states, interpreter, since=since)
+        rows = list(_rows(tree))
+        compiled = [row.path for row in rows if row.path.endswith(BYTECODE) and row.path not in states]
+        digests = {**states, **{path: digest_of(tree / path, _HASH) for path in compiled}}
+        told = package.files or {}
+        about = About(
+            file=source.file,
+            site_packages=package.info.rpartition("/")[0],
+            files=len(rows),
+            bytecode=len(compiled),
+            size=sum(row.size for row in rows),
+            own={path: state for path, state in states.items() if told.get(path) != state},
+        )
+        write_entry(folder, about, rows, digests)
+        place = source.key.folder
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with guarded():
+            folder.rename(place)
+
+
+def _check_same(environment: Path, source: Source, package: Installed, own: Mapping[str, str]) -> None:
+    """Raise _Unfit if a package isn't the one that was installed, from the file that is meant."""
+    record = f"{package.info}/RECORD"
+    if not package.files or state_of(environment / record) != own.get(record):
+        raise _Unfit("its RECORD is another one")
+    if f"{package.info}/direct_url.json" in package.files:
+        raise _Unfit("it names the place that it came from")
+    wheel = (environment / package.info / "WHEEL").read_text("utf-8", errors="replace")
+    tags = {line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")}
+    if source.tags is not None and tags != source.tags:
+        raise _Unfit("it was installed from another wheel")
+
+
+def _take_file(environment: Path, tree: Path, path: str) -> str:
+    """Let the tree have a file as well; return its state there."""
+    if path.startswith(("/", "../")) or "/../" in path:
+        raise _Unfit(f"{path} lies outside")
+    source, target = f"{environment}/{path}", f"{tree}/{path}"
+    os.makedirs(target.rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # of tens of thousands, each a Path otherwise
+    mode = os.lstat(source).st_mode
+    if stat.S_ISLNK(mode):
+        os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211  # see above
+    elif not stat.S_ISREG(mode):
+        raise _Unfit(f"{path} is no file")
+    elif may_be_shared(source):
+        share(source, target)
+    else:
+        copy(source, target)
+    return state_of(tree / path) or ""
+
+
+def _check_states(states: Mapping[str, str], package: Installed, own: Mapping[str, str]) -> None:
+    """Raise _Unfit if a file isn't what RECORD or receipt tell of it."""
+    for path, state in states.items():
+        if state not in {(package.files or {}).get(path), own.get(path)}:
+            raise _Unfit(f"{path} was changed")
+
+
+def _take_bytecode(
+    environment: Path, tree: Path, states: Mapping[str, str], interpreter: Interpreter, *, since: int
+) -> None:
+    """Let the tree have the bytecode of every module: what the environment has already, and the rest compiled."""
+    todo = []
+    for path in states:
+        if not path.endswith(".py") or "/site-packages/" not in f"/{path}":
+            continue
+        bytecode = bytecode_of(path, interpreter.minor)
+        target = tree / bytecode
+        target.parent.mkdir(exist_ok=True)
+        there = environment / bytecode
+        with suppress(OSError):
+            made = there.lstat()
+            if stat.S_ISREG(made.st_mode) and made.st_mtime_ns <= since:
+                share(str(there), str(target))
+                if is_valid(target, (tree / path).lstat(), interpreter.minor):
+                    continue
+                target.unlink()
+        todo.append(path)
+    compile_in(tree, todo, interpreter.path, interpreter.minor)
+
+
+def _rows(tree: Path) -> Iterator[Row]:
+    for folder, _, names in os.walk(tree):
+        inside = os.path.relpath(folder, tree).replace(os.sep, "/")
+        for name in sorted(names):
+            place = f"{folder}/{name}"
+            state = os.lstat(place)
+            if stat.S_ISLNK(state.st_mode):
+                kind = "link"
+            else:
+                kind = "shared" if name.endswith(BYTECODE) or may_be_shared(place) else "text"
+            yield Row(path=f"{inside}/{name}", kind=kind, size=state.st_size, mtime=state.st_mtime_ns)
+
+
+def _lend_bytecode(entry: Entry, environment: Path) -> None:
+    """Let the environment that was just made have its bytecode as well, where its sources are still the same."""
+    rows = {row.path: row for row in rows_of(entry)}
+    for path in rows:
+        if not path.endswith(BYTECODE) or not is_bytecode(path, frozenset(rows)):
+            continue
+        source = _source_of(path)
+        if source not in rows:
+            continue
+        with suppress(OSError):
+            state = os.lstat(f"{environment}/{source}")
+            if (state.st_size, state.st_mtime_ns) == (rows[source].size, rows[source].mtime):
+                os.makedirs(f"{environment}/{path}".rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # see above
+                share(f"{entry.tree}/{path}", f"{environment}/{path}")
+
+
+def _source_of(bytecode: str) -> str:
+    folder, _, name = bytecode.rpartition("/")
+    return f"{folder.removesuffix('/__pycache__')}/{name.partition('.')[0]}.py"
+
+
+def make_spare(entry: Entry) -> None:
+    """Lay the files of an entry once more, for the next environment, if no one has."""
+    if entry.spare.is_dir():
+        return
+    with scratch("spare") as work:
+        spare = work / SPARE
+        spare.mkdir()
+        lay_anew(entry, spare)
+        with suppress(OSError):  # somebody may have been before us
+            spare.rename(entry.spare)

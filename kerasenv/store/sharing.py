@@ -1,0 +1,153 @@
+"""Which files may be the same ones on the disk, and how they come to be.
+
+Where the file system can clone, every file is a clone, and nobody sees what others write. Elsewhere several
+environments have the same file under several names (hard links), and who writes into one of them where it stands writes
+into all. Installers don't: pip and uv remove a file and make another. But editors and shells do, so all text is copied.
+Shared are compiled code, bytecode, and the headers that only compilers read; for these writing is forbidden, which
+stops everybody but the superuser.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_FOR_COMPILERS = (".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".proto", ".td")
+_SNIFFED = 4096
+_FICLONE = 0x40049409  # linux/fs.h
+_WRITING = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_WORKERS = min(8, os.cpu_count() or 1)
+
+
+def may_be_shared(path: str) -> bool:
+    """Say whether a file is none that a person would write into: no text, or one for compilers."""
+    if path.endswith(_FOR_COMPILERS):
+        return True
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  # of tens of thousands, each a Path otherwise
+        return b"\0" in stream.read(_SNIFFED)
+
+
+def share(source: str, target: str) -> None:
+    """Make a file that is the same as another, at no cost: a clone, else one more name; copy it if neither works."""
+    if clone(source, target):
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # another file system, or one without links, or too many of them
+        copy(source, target)
+    else:
+        _forbid_writing(target)
+
+
+def copy(source: str, target: str) -> None:
+    """Make a file of its own with the same content, times and permissions; FileExistsError if something is there."""
+    if clone(source, target):
+        return
+    with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
+        state = os.fstat(old.fileno())
+        with open(target, "xb", buffering=0) as new:  # noqa: PTH123  # see above
+            shutil.copyfileobj(old, new, max(state.st_size, 1))
+    _as_before(target, state)
+
+
+def clone(source: str, target: str) -> bool:
+    """Clone a file with its times and permissions if the file system can; FileExistsError if something is there."""
+    how = _CLONING.get(sys.platform)
+    return how is not None and how(source, target)
+
+
+# File systems that can't clone, by their device: nobody has to ask twice
+_CANT_CLONE: set[int] = set()
+
+
+def _clone_on_linux(source: str, target: str) -> bool:
+    import fcntl  # noqa: PLC0415  # not on Windows
+
+    with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
+        state = os.fstat(old.fileno())
+        if state.st_dev in _CANT_CLONE:
+            return False
+        with open(target, "xb", buffering=0) as new:  # noqa: PTH123  # see above
+            try:
+                fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+            except OSError:
+                _CANT_CLONE.add(state.st_dev)
+                os.unlink(target)  # noqa: PTH108  # see above
+                return False
+    _as_before(target, state)
+    return True
+
+
+def _clone_on_macos(source: str, target: str) -> bool:
+    import ctypes  # noqa: PLC0415  # needed nowhere else
+
+    system = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(system, "clonefile"):
+        return False
+    if not system.clonefile(os.fsencode(source), os.fsencode(target), 1):  # don't follow a link
+        return True
+    if os.path.lexists(target):
+        raise FileExistsError(target)
+    return False
+
+
+_CLONING: dict[str, Callable[[str, str], bool]] = {"linux": _clone_on_linux, "darwin": _clone_on_macos}
+
+
+def _as_before(path: str, state: os.stat_result) -> None:
+    os.chmod(path, stat.S_IMODE(state.st_mode))  # noqa: PTH101  # see above
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def _forbid_writing(path: str) -> None:
+    """Let nobody but the superuser write into a file."""
+    if os.name == "posix":  # on Windows nobody could remove it either
+        state = os.lstat(path)
+        if state.st_mode & _WRITING:
+            os.chmod(path, stat.S_IMODE(state.st_mode) & ~_WRITING)  # noqa: PTH101  # see above
+
+
+def at_once(do: Callable[[str], object], paths: Iterable[str]) -> None:
+    """Do something for each path, several at a time."""
+    todo = list(paths)
+    size = max(1, min(512, -(-len(todo) // _WORKERS)))
+    parts = [todo[start : start + size] for start in range(0, len(todo), size)]
+    with ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="store") as pool:
+        for _ in pool.map(partial(_each, do), parts):
+            pass
+
+
+def _each(do: Callable[[str], object], paths: Sequence[str]) -> None:
+    for path in paths:
+        do(path)
+
+
+def part_from_others(folder: str, paths: Iterable[str]) -> None:
+    """Give text files of a folder that have several names a content of their own.
+
+    An installer may have made them names of what it keeps for all later environments.
+    """
+    at_once(partial(_part_from_others, folder), paths)
+
+
+def _part_from_others(folder: str, path: str) -> None:
+    place = f"{folder}/{path}"
+    state = os.lstat(place)
+    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode) or may_be_shared(place):
+        return
+    own = f"{place}.kerasenv"
+    with suppress(FileNotFoundError):
+        os.unlink(own)  # noqa: PTH108  # see above
+    copy(place, own)
+    os.replace(own, place)  # noqa: PTH105  # see above

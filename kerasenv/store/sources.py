@@ -1,0 +1,99 @@
+"""What a package of a lock is installed from on a Python, and the name of its entry."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from packaging.tags import compatible_tags, cpython_tags, platform_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from kerasenv.engine import BUILD_VARIABLES
+from kerasenv.store.place import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from packaging.pylock import Package, PackageWheel
+    from packaging.tags import Tag
+
+    from kerasenv.engine import BuildConstraint
+    from kerasenv.interpreters.interpreter import Interpreter
+
+_DIGITS = 16
+_LAST_WITH_M = (3, 7)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The file that a package is installed from, or built from."""
+
+    key: Key
+    name: str
+    file: str
+    tags: frozenset[str] | None
+    """Those of the wheel, as 'py3-none-any'; None for what is built here."""
+
+
+def python_key(interpreter: Interpreter) -> str:
+    """Return what Pythons share that can use the same files and bytecode.
+
+    All releases of a minor version write the same bytecode; what comes before the first one doesn't.
+    """
+    python = str(interpreter.version) if interpreter.version.is_prerelease else interpreter.minor
+    return f"{python}-{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
+
+
+def source_of(
+    package: Package, interpreter: Interpreter, build_constraints: Sequence[BuildConstraint] = ()
+) -> Source | None:
+    """Return the file that an installer takes, None if there is none, or no sha256 of it."""
+    best = _best(package.wheels or (), interpreter)
+    if best:
+        digest = best[0].hashes.get("sha256")
+        if len(best) > 1 or not digest:  # which of two that suit alike is taken, only an installer decides
+            return None
+        tags = frozenset(map(str, parse_wheel_filename(best[0].filename)[-1]))
+        return _source(package, best[0].filename, digest, tags, interpreter)
+    if package.sdist is None or "sha256" not in package.sdist.hashes:
+        return None
+    # What is built depends on the Python it is built with, and on the tools
+    told = [package.sdist.hashes["sha256"], str(interpreter.path), str(interpreter.version), str(BUILD_VARIABLES)]
+    told += sorted(map(str, build_constraints))
+    digest = sha256("\n".join(told).encode()).hexdigest()
+    return _source(package, package.sdist.filename, digest, None, interpreter)
+
+
+def _source(package: Package, file: str, digest: str, tags: frozenset[str] | None, interpreter: Interpreter) -> Source:
+    # A version can hold what no file name can on every system: 1!2.0
+    version = re.sub(r"[^A-Za-z0-9.+]", "_", str(package.version))
+    name = f"{package.name}-{version}-{digest[:_DIGITS].lower()}"
+    return Source(key=Key(python=python_key(interpreter), package=name), name=package.name, file=file, tags=tags)
+
+
+def _best(wheels: Sequence[PackageWheel], interpreter: Interpreter) -> list[PackageWheel]:
+    """Return the wheel that suits a Python best, or several that suit it alike."""
+    places = {tag: place for place, tag in enumerate(_tags(interpreter))}
+    ranked: dict[int, list[PackageWheel]] = {}
+    for wheel in wheels:
+        try:
+            fitting = [places[tag] for tag in parse_wheel_filename(wheel.filename)[-1] if tag in places]
+        except InvalidWheelFilename:
+            continue
+        if fitting:
+            ranked.setdefault(min(fitting), []).append(wheel)
+    return ranked[min(ranked)] if ranked else []
+
+
+def _tags(interpreter: Interpreter) -> list[Tag]:
+    """Return what a Python can use, best first."""
+    version = interpreter.version.release[:2]
+    name = f"cp{version[0]}{version[1]}"
+    platforms = list(platform_tags())
+    abi = name + ("m" if version <= _LAST_WITH_M else "")
+    return [
+        *cpython_tags(version, abis=[abi], platforms=platforms),
+        *compatible_tags(version, interpreter=name, platforms=platforms),
+    ]
