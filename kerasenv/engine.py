@@ -138,6 +138,8 @@ class InstallRequest:
     interpreter: Interpreter
     build_constraints: tuple[BuildConstraint, ...] = ()
     index: Index = field(default_factory=Index)
+    anew: bool = False
+    """What is there of these packages is replaced, by what is fetched anew; the other packages stay."""
 
 
 def files_of(package: Package) -> list[PackageWheel | PackageSdist]:
@@ -151,6 +153,9 @@ class Engine(Protocol):
     name: str
     fills_store: bool
     """Whether its environments hold nothing of their own place, so that their packages can be laid into others."""
+
+    keeps_unpacked: bool
+    """Whether it has a cache of what it unpacked, where others can change it."""
 
     def describe(self) -> str:
         """Return name and version for people."""

@@ -58,6 +58,7 @@ def private_environ(home: Path, *, live: bool = False) -> dict[str, str]:
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "APPDATA": str(config),
         "LOCALAPPDATA": str(data),
+        "KERASENV_STORE": "0",  # it works on when a command is done; its own tests switch it on
         # platformdirs asks Windows itself, unless it is told
         "WIN_PD_OVERRIDE_APPDATA": str(config),
         "WIN_PD_OVERRIDE_LOCAL_APPDATA": str(data),

@@ -87,6 +87,7 @@ class PipToolsEngine:
 
     name = "pip-tools"
     fills_store = False  # pip writes the path of the interpreter into every script
+    keeps_unpacked = False
 
     def describe(self) -> str:
         """Return a name without a version: that depends on the Python."""

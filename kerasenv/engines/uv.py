@@ -47,6 +47,7 @@ class UvEngine:
 
     name = "uv"
     fills_store = True
+    keeps_unpacked = True
 
     def describe(self) -> str:
         """Return 'uv 0.13.8'."""
@@ -111,7 +112,7 @@ class UvEngine:
                 [
                     *uv_command(),
                     "pip",
-                    "sync",
+                    *(["install", "--no-deps", "--reinstall", "--no-cache"] if request.anew else ["sync"]),
                     f"--config-file={_write_config(request, folder)}",
                     f"--python={request.python}",
                     "--no-python-downloads",
@@ -120,6 +121,7 @@ class UvEngine:
                     "--preview-features=pylock,build-dependency-hashes",
                     *_build_words(request.build_constraints, folder, verified=True),
                     *_offline_words(request.index),
+                    *(["--requirements"] if request.anew else []),
                     str(lock),
                 ],
                 environ=_environ(request.index) | {"VIRTUAL_ENV": str(request.environment)},

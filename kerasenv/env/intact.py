@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -21,23 +22,36 @@ if TYPE_CHECKING:
     from kerasenv.env.inventory import Inventory
 
 _MOST_TOLD = 10
+_LARGE = 16 * 2**20
 
 
-def check_intact(inventory: Inventory, *, since: int) -> None:
-    """Raise InstallError with the names of the files in an environment that aren't as any RECORD tells them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unlike:
+    """What isn't as the packages say."""
 
-    What was written after `since` (nanoseconds) needs no second look: the engine wrote it just now, out of a file whose
-    sha256 it verified.
+    packages: frozenset[str]
+    told: tuple[str, ...]
+    """What is wrong, a line each."""
+    files: int
+    """How many were compared."""
+
+
+def find_unlike(inventory: Inventory, *, since: int) -> Unlike | None:
+    """Return which files aren't as any RECORD tells them, None if all are.
+
+    Large ones that were written after `since` (nanoseconds) are not read again: the engine wrote them just now, out of
+    a file whose sha256 it verified.
     """
     folder = inventory.folder
     expected: dict[str, set[str]] = {}
     owners: dict[str, str] = {}
     for package in inventory.packages:
         for path, digest in (package.files or {}).items():
-            if digest is not None and not is_bytecode(path, inventory.files) and _is_older(folder, path, since):
+            if digest is not None and not is_bytecode(path, inventory.files):
                 expected.setdefault(path, set()).add(digest)
                 owners[path] = package.name
-    found = differing(folder, {path: frozenset(digests) for path, digests in expected.items()})
+    read = {path: frozenset(digests) for path, digests in expected.items() if not _is_new(f"{folder}/{path}", since)}
+    found = differing(folder, read)
     wrong = {
         path: what
         for path, what in found.items()
@@ -48,23 +62,31 @@ def check_intact(inventory: Inventory, *, since: int) -> None:
     # One without a RECORD that can be read can't be compared
     unknown = [one.name for one in inventory.packages if one.files is None and one.info.endswith(".dist-info")]
     if not wrong and not unknown:
-        return
+        return None
     told = [f"{owners[path]}: {path} ({what})" for path, what in sorted(wrong.items())]
     told += [f"{name}: its RECORD can't be read" for name in unknown]
-    more = len(told) - _MOST_TOLD
-    names = " ".join(sorted({*(owners[path] for path in wrong), *unknown}))
-    raise InstallError(
-        f"Not all that was installed is what its package says of it: {len(told)} of {len(expected)} files.",
-        looked_at=[*told[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])],
+    names = frozenset({*(owners[path] for path in wrong), *unknown})
+    return Unlike(packages=names, told=tuple(told), files=len(expected))
+
+
+def unlike_error(unlike: Unlike) -> InstallError:
+    """Return what is wrong as an error."""
+    more = len(unlike.told) - _MOST_TOLD
+    names = " ".join(sorted(unlike.packages))
+    return InstallError(
+        f"Not all that was installed is what its package says of it: {len(unlike.told)} of {unlike.files} files.",
+        looked_at=[*unlike.told[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])],
         hints=[f"Something changed what uv keeps of earlier installs: uv cache clean {names}", "Then try again."],
     )
 
 
-def _is_older(folder: Path, path: str, since: int) -> bool:
+def _is_new(path: str, since: int) -> bool:
+    """Say whether a file is too large to be read once more, and was written just now."""
     try:
-        return os.lstat(f"{folder}/{path}").st_mtime_ns < since
+        state = os.lstat(path)
     except OSError:
-        return True
+        return False
+    return state.st_size > _LARGE and state.st_mtime_ns >= since
 
 
 def _is_script_of_its_wheel(file: Path, digests: set[str]) -> bool:

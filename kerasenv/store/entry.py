@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from kerasenv.store.place import Key
@@ -76,13 +76,16 @@ def open_entry(key: Key) -> Entry | None:
 
 def rows_of(entry: Entry) -> list[Row]:
     """Return every file of an entry; raise OSError or ValueError if that can't be read."""
+    return [Row(path=path, kind=kind, size=size, mtime=mtime) for path, kind, size, mtime in files_of(entry)]
+
+
+def files_of(entry: Entry) -> Iterator[tuple[str, str, int, int]]:
+    """Yield the values of every row; of tens of thousands, each a Row otherwise."""
     table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
     try:
-        return [
-            Row(path=f"{folder}/{name}", kind=kind, size=size, mtime=mtime)
-            for folder, files in table.items()
-            for name, kind, size, mtime in files
-        ]
+        for folder, files in table.items():
+            for name, kind, size, mtime in files:
+                yield f"{folder}/{name}", kind, size, mtime
     except (AttributeError, TypeError) as error:
         raise ValueError(f"{entry.key}: {error}") from error
 

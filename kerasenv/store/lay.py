@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kerasenv import progress
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import Entry, open_entry, rows_of
+from kerasenv.store.entry import Entry, files_of, open_entry, rows_of
 from kerasenv.store.place import guarded, is_switched_on, needing
 from kerasenv.store.sharing import at_once, copy, share
 
@@ -68,10 +68,10 @@ def is_as_taken(entry: Entry) -> bool:
     """Say whether what others can write into has the size and the time that it had: the files of several names."""
     tree = str(entry.tree)
     try:
-        for row in rows_of(entry):
-            if row.kind == "shared":
-                state = os.lstat(f"{tree}/{row.path}")
-                if (state.st_size, state.st_mtime_ns) != (row.size, row.mtime):
+        for path, kind, size, mtime in files_of(entry):
+            if kind == "shared":
+                state = os.lstat(f"{tree}/{path}")
+                if state.st_mtime_ns != mtime or state.st_size != size:
                     return False
     except (OSError, ValueError):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def _source(package: Package, file: str, digest: str, tags: frozenset[str] | Non
 
 def _best(wheels: Sequence[PackageWheel], interpreter: Interpreter) -> list[PackageWheel]:
     """Return the wheel that suits a Python best, or several that suit it alike."""
-    places = {tag: place for place, tag in enumerate(_tags(interpreter))}
+    places = _places(interpreter.version.major, interpreter.version.minor)
     ranked: dict[int, list[PackageWheel]] = {}
     for wheel in wheels:
         try:
@@ -87,13 +88,14 @@ def _best(wheels: Sequence[PackageWheel], interpreter: Interpreter) -> list[Pack
     return ranked[min(ranked)] if ranked else []
 
 
-def _tags(interpreter: Interpreter) -> list[Tag]:
-    """Return what a Python can use, best first."""
-    version = interpreter.version.release[:2]
-    name = f"cp{version[0]}{version[1]}"
+@cache
+def _places(major: int, minor: int) -> dict[Tag, int]:
+    """Return what a Python can use, and how well: the best comes first."""
+    name = f"cp{major}{minor}"
     platforms = list(platform_tags())
-    abi = name + ("m" if version <= _LAST_WITH_M else "")
-    return [
-        *cpython_tags(version, abis=[abi], platforms=platforms),
-        *compatible_tags(version, interpreter=name, platforms=platforms),
-    ]
+    abi = name + ("m" if (major, minor) <= _LAST_WITH_M else "")
+    tags = (
+        *cpython_tags((major, minor), abis=[abi], platforms=platforms),
+        *compatible_tags((major, minor), interpreter=name, platforms=platforms),
+    )
+    return {tag: place for place, tag in enumerate(tags)}

@@ -13,7 +13,7 @@ from kerasenv.creators import create_environment
 from kerasenv.engine import InstallRequest
 from kerasenv.env.environment import Environment, Receipt
 from kerasenv.env.hooks import write_activation_hooks, write_startup
-from kerasenv.env.intact import check_intact
+from kerasenv.env.intact import find_unlike, unlike_error
 from kerasenv.env.inventory import own_files, state_of, take_inventory
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from packaging.pylock import Package, Pylock
 
+    from kerasenv.engine import Engine
+    from kerasenv.env.intact import Unlike
+    from kerasenv.env.inventory import Inventory
     from kerasenv.smoke.run import SmokeResult
     from kerasenv.store.lay import Taken
     from kerasenv.venv import BareEnvironment
@@ -85,20 +88,38 @@ def _take(plan: Plan, packages: list[Package], bare: BareEnvironment) -> list[Ta
 
 def _install_with_engine(plan: Plan, lock: Pylock, bare: BareEnvironment) -> None:
     started = time.time_ns()
-    plan.engine.install(
-        InstallRequest(
-            lock=lock,
-            environment=bare.folder,
-            python=bare.python,
-            interpreter=plan.interpreter,
-            build_constraints=plan.promise.build_constraints,
-            index=plan.making.index,
-        )
+    request = InstallRequest(
+        lock=lock,
+        environment=bare.folder,
+        python=bare.python,
+        interpreter=plan.interpreter,
+        build_constraints=plan.promise.build_constraints,
+        index=plan.making.index,
     )
+    plan.engine.install(request)
     progress.passing("Comparing every file with what its package says of it")
     inventory = take_inventory(bare.folder)
-    check_intact(inventory, since=started)
+    unlike = find_unlike(inventory, since=started)
+    if unlike is not None:
+        inventory = _install_again(plan.engine, request, unlike)
     part_from_others(str(bare.folder), inventory.files)
+
+
+def _install_again(engine: Engine, request: InstallRequest, unlike: Unlike) -> Inventory:
+    """Let an engine that keeps what it unpacked do without that; raise InstallError if it is no better afterwards."""
+    wrong = [one for one in request.lock.packages if one.name in unlike.packages]
+    if not engine.keeps_unpacked or request.index.offline or not wrong:
+        raise unlike_error(unlike)
+    names = " ".join(sorted(unlike.packages))
+    progress.note(
+        f"What uv keeps of {names} was changed, so it is fetched anew. To be rid of it: uv cache clean {names}"
+    )
+    engine.install(replace(request, lock=replace(request.lock, packages=wrong), anew=True))
+    inventory = take_inventory(request.environment)
+    still_unlike = find_unlike(inventory, since=0)
+    if still_unlike is not None:
+        raise unlike_error(still_unlike)
+    return inventory
 
 
 def _origin(plan: Plan, packages: list[Package], taken: list[Taken]) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kerasenv.env.intact import check_intact
-from kerasenv.errors import InstallError
+from kerasenv.env.intact import find_unlike, unlike_error
+from kerasenv.env.inventory import take_inventory
 from kerasenv.progress import listening
 from kerasenv.uv import uv_command
 from tests.local_index import Wheel
@@ -35,13 +35,13 @@ def environment(tmp_path: Path) -> Path:
 
 
 def test_what_was_just_installed(environment: Path) -> None:
-    check_intact(environment)
+    assert find_unlike(take_inventory(environment), since=0) is None
 
 
 def test_bytecode_is_nobodys_business(environment: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(environment)], check=True)
 
-    check_intact(environment)
+    assert find_unlike(take_inventory(environment), since=0) is None
 
 
 def test_files_that_changed_are_named(environment: Path) -> None:
@@ -51,26 +51,28 @@ def test_files_that_changed_are_named(environment: Path) -> None:
         if number != 3:
             place.write_text("x = 2\n", "utf-8")
 
-    with pytest.raises(InstallError) as caught:
-        check_intact(environment)
+    unlike = find_unlike(take_inventory(environment), since=0)
+    assert unlike is not None
+    error = unlike_error(unlike)
 
-    assert caught.value.message.startswith("Not all that was installed is what its package says of it: 12 of ")
-    told = [line.replace("\\", "/") for line in caught.value.looked_at]
+    assert error.message.startswith("Not all that was installed is what its package says of it: 12 of ")
+    told = [line.replace("\\", "/") for line in error.looked_at]
     assert told[0].startswith("tiny: ")
     assert told[0].endswith("/site-packages/tiny/00.py (changed)")
     assert told[3].endswith("/site-packages/tiny/03.py (missing)")
     assert told[10:] == ["and 2 more"]
-    assert caught.value.hints[0].endswith("uv cache clean tiny")
+    assert error.hints[0].endswith("uv cache clean tiny")
 
 
 def test_one_without_a_record(environment: Path) -> None:
     (record,) = environment.rglob("tiny-1.0.dist-info/RECORD")
     record.unlink()
 
-    with pytest.raises(InstallError) as caught:
-        check_intact(environment)
+    unlike = find_unlike(take_inventory(environment), since=0)
+    assert unlike is not None
+    error = unlike_error(unlike)
 
-    assert caught.value.looked_at == ("tiny: its RECORD can't be read",)
+    assert error.looked_at == ("tiny: its RECORD can't be read",)
 
 
 @pytest.mark.parametrize("name", ["METADATA", "WHEEL"])
@@ -81,7 +83,7 @@ def test_what_describes_a_wheel_is_told_and_no_reason_to_stop(environment: Path,
     listener: Any = SimpleNamespace(note=said.append)
 
     with listening(listener):
-        check_intact(environment)
+        assert find_unlike(take_inventory(environment), since=0) is None
 
     assert len(said) == 1
     assert f"tiny-1.0.dist-info/{name} isn't what the package says of it" in said[0]

@@ -108,6 +108,8 @@ class KnowingEngine:
     only_here: bool = False
     error: ResolveError | None = None
     name: str = "uv"
+    fills_store: bool = False
+    keeps_unpacked: bool = False
     asked: list[ResolveRequest] = field(default_factory=list)
 
     def describe(self) -> str:
