@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kerasenv.env.inventory import Inventory
 
 _MOST_TOLD = 10
-_LARGE = 16 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,22 +35,24 @@ class Unlike:
     """How many were compared."""
 
 
-def find_unlike(inventory: Inventory, *, since: int) -> Unlike | None:
+def find_unlike(inventory: Inventory, *, since: int | None = None) -> Unlike | None:
     """Return which files aren't as any RECORD tells them, None if all are.
 
-    Large ones that were written after `since` (nanoseconds) are not read again: the engine wrote them just now, out of
-    a file whose sha256 it verified.
+    Of those that were written after `since` (nanoseconds) only the sizes are compared: the engine wrote them just now,
+    out of a file whose sha256 it verified.
     """
     folder = inventory.folder
     expected: dict[str, set[str]] = {}
     owners: dict[str, str] = {}
+    read: set[str] = set()
     for package in inventory.packages:
         for path, digest in (package.files or {}).items():
             if digest is not None and not is_bytecode(path, inventory.files):
                 expected.setdefault(path, set()).add(digest)
                 owners[path] = package.name
-    read = {path: frozenset(digests) for path, digests in expected.items() if not _is_new(f"{folder}/{path}", since)}
-    found = differing(folder, read)
+                if since is None or not _is_new(f"{folder}/{path}", package.sizes.get(path), since):
+                    read.add(path)
+    found = differing(folder, {path: frozenset(expected[path]) for path in read})
     wrong = {
         path: what
         for path, what in found.items()
@@ -80,13 +81,13 @@ def unlike_error(unlike: Unlike) -> InstallError:
     )
 
 
-def _is_new(path: str, since: int) -> bool:
-    """Say whether a file is too large to be read once more, and was written just now."""
+def _is_new(path: str, size: int | None, since: int) -> bool:
+    """Say whether a file of this size was written just now."""
     try:
         state = os.lstat(path)
     except OSError:
         return False
-    return state.st_size > _LARGE and state.st_mtime_ns >= since
+    return state.st_size == size and state.st_mtime_ns >= since
 
 
 def _is_script_of_its_wheel(file: Path, digests: set[str]) -> bool:

@@ -11,7 +11,7 @@ import os
 import posixpath
 from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from hashlib import algorithms_guaranteed
 from hashlib import new as new_hash
@@ -24,7 +24,7 @@ from kerasenv.env.variables import keras_home
 from kerasenv.errors import EnvironmentFolderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -54,6 +54,8 @@ class Installed:
     info: str
     """The path of its .dist-info folder, or of what older installers wrote in its place."""
     files: Mapping[str, str | None] | None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """In bytes, of the files of which the RECORD tells it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,10 +71,10 @@ class Inventory:
 def take_inventory(folder: Path) -> Inventory:
     """Return what lies in an environment; raise EnvironmentFolderError if it can't be looked at."""
     try:
-        files = frozenset(_walk(folder, ""))
+        files = frozenset(_walk(folder))
     except OSError as error:
         raise EnvironmentFolderError(f"{error.filename or folder} can't be read: {error.strerror or error}") from error
-    infos = sorted({info for path in files if (info := info_of(path))})
+    infos = sorted({info for path in files if "-info" in path and (info := info_of(path))})
     return Inventory(folder=folder, packages=tuple(_installed(folder, info, files) for info in infos), files=files)
 
 
@@ -179,18 +181,24 @@ def in_libraries(path: str) -> bool:
     return path.partition("/")[0] in LIBRARIES
 
 
-def _walk(folder: Path, inside: str) -> Iterator[str]:
-    home = keras_home(folder).name
-    with os.scandir(folder / inside) as entries:
-        for entry in entries:
-            path = f"{inside}/{entry.name}" if inside else entry.name
-            if path == home:
-                # What else lies there are the downloads of all environments
-                yield from [_SETTINGS] if (folder / _SETTINGS).is_file() else []
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _walk(folder, path)
-            else:
-                yield path
+def _walk(folder: Path) -> list[str]:
+    """Return the path of every file and every link."""
+    found: list[str] = []
+    todo = [""]
+    home = f"{keras_home(folder).name}/"
+    while todo:
+        inside = todo.pop()
+        if inside == home:
+            # What else lies there are the downloads of all environments
+            found += [_SETTINGS] if (folder / _SETTINGS).is_file() else []
+            continue
+        with os.scandir(f"{folder}/{inside}") as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(f"{inside}{entry.name}/")
+                else:
+                    found.append(inside + entry.name)
+    return found
 
 
 def info_of(path: str) -> str | None:
@@ -217,7 +225,13 @@ def _installed(folder: Path, info: str, files: frozenset[str]) -> Installed:
     rows = _rows(folder / record, posixpath.dirname(info)) if record in files else None
     # METADATA are a file like others, and what is wrong with them is told as such
     name, version = _parts_of(info) if info.endswith(".dist-info") else _told_by_old_metadata(folder / info)
-    return Installed(name=canonicalize_name(name), version=version, info=info, files=rows)
+    return Installed(
+        name=canonicalize_name(name),
+        version=version,
+        info=info,
+        files={path: digest for path, (digest, _) in rows.items()} if rows is not None else None,
+        sizes={path: int(size) for path, (_, size) in (rows or {}).items() if size.isdecimal()},
+    )
 
 
 def _told_by_old_metadata(info: Path) -> tuple[str, str]:
@@ -233,19 +247,27 @@ def _told_by_old_metadata(info: Path) -> tuple[str, str]:
     return name, version
 
 
-def _rows(record: Path, site: str) -> dict[str, str | None] | None:
+def _rows(record: Path, site: str) -> dict[str, tuple[str | None, str]] | None:
+    """Return digest and size of each file of a RECORD, as they are written there."""
     try:
         text = record.read_text("utf-8")
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (OSError, ValueError, csv.Error):
         return None
-    found: dict[str, str | None] = {}
+    found: dict[str, tuple[str | None, str]] = {}
     for row in rows:
-        path = posixpath.normpath(posixpath.join(site, row[0].replace("\\", "/")))
-        algorithm, sign, digest = row[1].partition("=") if len(row) > 1 else ("", "", "")
+        told, digest, size = (*row, "", "")[:3]
+        algorithm, sign, value = digest.partition("=")
         # Under CPython 2.7 a wheel is built with SHA256=
-        found[path] = f"{algorithm.lower()}{sign}{digest}" or None
+        found[_within(site, told)] = f"{algorithm.lower()}{sign}{value}" or None, size
     return found
+
+
+def _within(site: str, told: str) -> str:
+    """Return a path of a RECORD as one of the environment."""
+    if "\\" in told or "." in told.split("/") or ".." in told or told.startswith("/") or "//" in told:
+        return posixpath.normpath(posixpath.join(site, told.replace("\\", "/")))
+    return f"{site}/{told}"  # as nearly all of them are, of tens of thousands
 
 
 def packages_by_name(packages: Iterable[Installed]) -> dict[NormalizedName, list[Installed]]:

@@ -45,8 +45,13 @@ if TYPE_CHECKING:
 def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
     bare = _bare(plan, folder)
-    taken = _install(plan, bare)
-    return _proven(plan, _hooked(plan, bare, taken))
+    variables = _hook(plan, bare)
+    files = _fill(plan, bare)
+    environment = Environment(folder=folder, receipt=_receipt(plan, variables, files))
+    if plan.sync is not None:
+        carry(plan.making.folder, folder, plan.sync.additions | plan.sync.others)
+        carry_home(plan.making.folder, folder)
+    return _proven(plan, environment)
 
 
 def _bare(plan: Plan, folder: Path) -> BareEnvironment:
@@ -58,24 +63,48 @@ def _bare(plan: Plan, folder: Path) -> BareEnvironment:
     return bare
 
 
-def _install(plan: Plan, bare: BareEnvironment) -> list[Taken]:
-    """Install what the store doesn't have; return what it has, which still lies beside the environment."""
+def _hook(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
+    """Write what makes it the environment of a profile, which speaks of its later place; return the variables."""
+    making, promise = plan.making, plan.promise
+    variables = variables_of(promise, making.folder, instead=plan.findings.variables)
+    with progress.step("Hooks") as step:
+        write_keras_home(keras_home(bare.folder), promise)
+        step.done(_write_hooks(bare, variables, making), source="backend and variables of the lock")
+    relocate(bare.bin_dir, [], work=bare.folder.parent)
+    # Whoever wants to know years later what it was made from finds it here
+    write_file(bare.folder / plan.lock.path.name, plan.lock.content)
+    return variables
+
+
+def _fill(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
+    """Put the packages into it; return the state of each file whose digest no RECORD tells."""
     wanted = plan.files or plan.lock.pylock
     if plan.sync is not None:
         wanted = replace(wanted, packages=[one for one in wanted.packages if one.name in plan.sync.incomplete])
     here = packages_here(wanted, plan.interpreter)
-    taken: list[Taken] = []
-    if here:
-        with progress.step("Packages") as step:
-            taken = _take(plan, here, bare)
-            names = {one.name for one in taken}
-            missing = [one for one in here if one.name not in names]
-            if missing:
-                _install_with_engine(plan, replace(wanted, packages=missing), bare)
-            step.done(f"{len(here)} packages, each verified by its sha256", source=_origin(plan, here, taken))
-    if plan.sync is not None:
-        carry(plan.making.folder, bare.folder, plan.sync.stays)
-    return taken
+    with progress.step("Packages") as step:
+        taken = _take(plan, here, bare)
+        names = {one.name for one in taken}
+        missing = [one for one in here if one.name not in names]
+        lacking = replace(wanted, packages=missing)
+        inventory = _install(plan, lacking, bare) if missing else take_inventory(bare.folder)
+        if plan.sync is not None:
+            carry(plan.making.folder, bare.folder, plan.sync.stays)
+            inventory = take_inventory(bare.folder)
+        files = own_files(inventory)
+        # What the store has is known file by file, and comes in only now, when nobody has to look at it any more
+        for one in taken:
+            put(one, bare.folder)
+            files |= {path: state for path, state in one.entry.about.own.items() if path not in files}
+        step.done(f"{len(here)} packages, each verified by its sha256", source=_origin(plan, here, taken))
+    return files | _linked(plan, bare)
+
+
+def _linked(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
+    """Link libraries of the system to where packages look for them; return the states of the links."""
+    make_links(bare.site_packages, plan.findings.links)
+    places = [bare.site_packages / link.path for link in plan.findings.links]
+    return {place.relative_to(bare.folder).as_posix(): state_of(place) or "" for place in places}
 
 
 def _take(plan: Plan, packages: list[Package], bare: BareEnvironment) -> list[Taken]:
@@ -86,7 +115,8 @@ def _take(plan: Plan, packages: list[Package], bare: BareEnvironment) -> list[Ta
     return take(sources, bare.folder.parent, site_packages=site)
 
 
-def _install_with_engine(plan: Plan, lock: Pylock, bare: BareEnvironment) -> None:
+def _install(plan: Plan, lock: Pylock, bare: BareEnvironment) -> Inventory:
+    """Let the engine install what a lock names, and look whether it did; return what is there."""
     started = time.time_ns()
     request = InstallRequest(
         lock=lock,
@@ -102,7 +132,11 @@ def _install_with_engine(plan: Plan, lock: Pylock, bare: BareEnvironment) -> Non
     unlike = find_unlike(inventory, since=started)
     if unlike is not None:
         inventory = _install_again(plan.engine, request, unlike)
-    part_from_others(str(bare.folder), inventory.files)
+    if plan.engine.fills_store:
+        part_from_others(str(bare.folder), inventory.files)
+    elif relocate(bare.bin_dir, [bare.site_packages], work=bare.folder.parent):
+        inventory = take_inventory(bare.folder)
+    return inventory
 
 
 def _install_again(engine: Engine, request: InstallRequest, unlike: Unlike) -> Inventory:
@@ -116,7 +150,7 @@ def _install_again(engine: Engine, request: InstallRequest, unlike: Unlike) -> I
     )
     engine.install(replace(request, lock=replace(request.lock, packages=wrong), anew=True))
     inventory = take_inventory(request.environment)
-    still_unlike = find_unlike(inventory, since=0)
+    still_unlike = find_unlike(inventory)
     if still_unlike is not None:
         raise unlike_error(still_unlike)
     return inventory
@@ -130,29 +164,9 @@ def _origin(plan: Plan, packages: list[Package], taken: list[Taken]) -> str:
     return f"{len(taken)} from the store, the others: {engine}" if taken else engine
 
 
-def _hooked(plan: Plan, bare: BareEnvironment, taken: list[Taken]) -> Environment:
-    """Write what makes it the environment of a profile; its receipt, which isn't written yet, speaks of its place."""
+def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str]) -> Receipt:
     making, promise = plan.making, plan.promise
-    variables = variables_of(promise, making.folder, instead=plan.findings.variables)
-    with progress.step("Hooks") as step:
-        write_keras_home(keras_home(bare.folder), promise)
-        step.done(_write_hooks(bare, variables, making), source="backend and variables of the lock")
-    relocate(bare.bin_dir, [bare.site_packages], work=bare.folder.parent)
-    # Whoever wants to know years later what it was made from finds it here
-    write_file(bare.folder / plan.lock.path.name, plan.lock.content)
-    files = own_files(take_inventory(bare.folder))
-    # What the store has already is known file by file, so it comes in only now
-    for one in taken:
-        put(one, bare.folder)
-        files |= {path: state for path, state in one.entry.about.own.items() if path not in files}
-    make_links(bare.site_packages, plan.findings.links)
-    for link in plan.findings.links:
-        place = bare.site_packages / link.path
-        files[place.relative_to(bare.folder).as_posix()] = state_of(place) or ""
-    if plan.sync is not None:
-        carry(making.folder, bare.folder, plan.sync.additions | plan.sync.others)
-        carry_home(making.folder, bare.folder)
-    receipt = Receipt(
+    return Receipt(
         kerasenv=kerasenv.__version__,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         profile=promise.profile,
@@ -172,7 +186,6 @@ def _hooked(plan: Plan, bare: BareEnvironment, taken: list[Taken]) -> Environmen
         noise=[asdict(row) for row in promise.noise],
         files=files,
     )
-    return Environment(folder=bare.folder, receipt=receipt)
 
 
 def _proven(plan: Plan, environment: Environment) -> tuple[Environment, SmokeResult | None]:

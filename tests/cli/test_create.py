@@ -73,7 +73,7 @@ class TestFresh:
         _, done = first_create
 
         steps = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓ ")]
-        assert steps == ["Profile", "Python", "Lock", "Environment", "Packages", "Hooks", "Smoke"]
+        assert steps == ["Profile", "Python", "Lock", "Environment", "Hooks", "Packages", "Smoke"]
         assert f"[{Path('profiles', 'tiny.toml')}]" in done.stderr
         assert "[runs kerasenv: " in done.stderr
         assert re.search(r"\[new, resolved by uv [\d.]+\]", done.stderr)

@@ -35,13 +35,13 @@ def environment(tmp_path: Path) -> Path:
 
 
 def test_what_was_just_installed(environment: Path) -> None:
-    assert find_unlike(take_inventory(environment), since=0) is None
+    assert find_unlike(take_inventory(environment)) is None
 
 
 def test_bytecode_is_nobodys_business(environment: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(environment)], check=True)
 
-    assert find_unlike(take_inventory(environment), since=0) is None
+    assert find_unlike(take_inventory(environment)) is None
 
 
 def test_files_that_changed_are_named(environment: Path) -> None:
@@ -51,7 +51,7 @@ def test_files_that_changed_are_named(environment: Path) -> None:
         if number != 3:
             place.write_text("x = 2\n", "utf-8")
 
-    unlike = find_unlike(take_inventory(environment), since=0)
+    unlike = find_unlike(take_inventory(environment))
     assert unlike is not None
     error = unlike_error(unlike)
 
@@ -68,7 +68,7 @@ def test_one_without_a_record(environment: Path) -> None:
     (record,) = environment.rglob("tiny-1.0.dist-info/RECORD")
     record.unlink()
 
-    unlike = find_unlike(take_inventory(environment), since=0)
+    unlike = find_unlike(take_inventory(environment))
     assert unlike is not None
     error = unlike_error(unlike)
 
@@ -83,7 +83,7 @@ def test_what_describes_a_wheel_is_told_and_no_reason_to_stop(environment: Path,
     listener: Any = SimpleNamespace(note=said.append)
 
     with listening(listener):
-        assert find_unlike(take_inventory(environment), since=0) is None
+        assert find_unlike(take_inventory(environment)) is None
 
     assert len(said) == 1
     assert f"tiny-1.0.dist-info/{name} isn't what the package says of it" in said[0]
@@ -95,3 +95,20 @@ def _edit(environment: Path, *names: str) -> None:
         content = place.read_bytes()
         place.unlink()
         place.write_bytes(content + b"\n")
+
+
+def test_what_was_written_just_now_is_compared_by_its_size(environment: Path) -> None:
+    """The engine wrote it out of a file whose sha256 it verified; what is older was in its cache before."""
+    (same, other) = (next(environment.rglob(f"tiny/{number:02}.py")) for number in (1, 2))
+    since = min(same.stat().st_mtime_ns, other.stat().st_mtime_ns)
+    for place, text in ((same, "y = 1\n"), (other, "x = 10\n")):
+        place.unlink()
+        place.write_text(text, "utf-8")
+
+    by_size = find_unlike(take_inventory(environment), since=since)
+    by_digest = find_unlike(take_inventory(environment), since=max(one.stat().st_mtime_ns for one in (same, other)) + 1)
+
+    assert by_size is not None
+    assert [line.rpartition("/")[2] for line in by_size.told] == ["02.py (changed)"]
+    assert by_digest is not None
+    assert [line.rpartition("/")[2] for line in by_digest.told] == ["01.py (changed)", "02.py (changed)"]

@@ -35,13 +35,13 @@ def test_the_interpreter_in_the_first_line(tmp_path: Path, algorithm: str) -> No
     """Wheels that are built under CPython 2.7 write SHA256."""
     folder = environment(tmp_path, script=SCRIPT.replace("python", "/an env/bin/python", 1), algorithm=algorithm)
 
-    assert find_unlike(take_inventory(folder), since=0) is None
+    assert find_unlike(take_inventory(folder)) is None
 
 
 def test_anything_else_is_told(tmp_path: Path) -> None:
     folder = environment(tmp_path, script="#!/an env/bin/python\nprint('stolen')\n")
 
-    unlike = find_unlike(take_inventory(folder), since=0)
+    unlike = find_unlike(take_inventory(folder))
 
     assert unlike is not None
     error = unlike_error(unlike)

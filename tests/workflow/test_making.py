@@ -73,7 +73,7 @@ def test_create_and_rebuild_and_smoke(making: Making, tmp_path: Path, capfd: pyt
     assert result.passed
     assert environment.receipt.smoke is not None
     assert packages_of(rebuilt.environment.folder) == packages_of(made.environment.folder)
-    making_steps = ["Environment", "Packages", "Hooks", "Smoke test"]
+    making_steps = ["Environment", "Hooks", "Packages", "Smoke test"]
     assert steps.ended == [
         *("Profile", "Python", "Lock", *making_steps),
         *("Profile", "Python", "Lock", "Environment", "Smoke test"),
