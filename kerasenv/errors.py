@@ -90,7 +90,7 @@ class SmokeError(KerasenvError):
 
 
 class VerifyError(KerasenvError):
-    """An environment is not what its lock says."""
+    """An environment is not what its lock says, or the store not what it was."""
 
 
 class ProgramError(KerasenvError):

@@ -88,7 +88,7 @@ class Project:
 
     def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:
         """Run kerasenv here with --json and return the envelope, which must be all of its standard output."""
-        verb = 2 if args[0] == "python" else 1  # the one verb of two words
+        verb = 2 if args[0] in {"python", "store"} else 1  # the verbs of two words
         finished = self.run(*args[:verb], "--json", *args[verb:], **options)
         envelope: dict[str, Any] = json.loads(finished.stdout)
         assert list(envelope) == ENVELOPE

@@ -28,6 +28,7 @@ from kerasenv.interpreters.find import find_interpreter
 from kerasenv.lock.obtain import this_machine
 from kerasenv.platforms import PLATFORMS, platform_of
 from kerasenv.scratch import scratch
+from kerasenv.sizes import in_megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def pack(
                 files={name: _content(entry) for name, entry in entries.items()},
             )
             digest = _write(file, manifest, entries, work)
-            step.done(f"{file.name}: {_told(file.stat().st_size)}", source=f"sha256 {digest}")
+            step.done(f"{file.name}: {in_megabytes(file.stat().st_size)}", source=f"sha256 {digest}")
     return Bundled(
         file=file,
         sha256=digest,
@@ -285,7 +286,3 @@ def _put(made: Path, file: Path) -> None:
             Path(name).replace(file)
         finally:
             Path(name).unlink(missing_ok=True)
-
-
-def _told(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

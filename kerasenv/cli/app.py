@@ -25,6 +25,7 @@ from kerasenv.cli import (
     run_,
     show,
     smoke,
+    store_,
     sync,
     verify,
 )
@@ -61,6 +62,12 @@ _python = typer.Typer(help="See which Pythons there are, and get others.")
 _python.command("list")(face.verb(python_.list_))
 _python.command("install")(face.verb(python_.install))
 app.add_typer(_python, name="python")
+_store = typer.Typer(help="See and tidy up what is kept for the next environments.")
+_store.command("info")(face.verb(store_.info))
+_store.command("verify")(face.verb(store_.verify))
+_store.command("gc")(face.verb(store_.gc))
+_store.command("clear")(face.verb(store_.clear))
+app.add_typer(_store, name="store")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
@@ -121,7 +128,7 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 def main(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
     words = [word for word in arguments if not word.startswith("-")]
-    command = " ".join(words[: 2 if words[:1] == ["python"] else 1])
+    command = " ".join(words[: 2 if words[:1] in (["python"], ["store"]) else 1])
     before, behind = _split(arguments) if command == "run" else (arguments, [])
     current = Face(json="--json" in before, words=behind)
     token = face.current.set(current)

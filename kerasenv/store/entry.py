@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TREE, SPARE = "tree", "spare"
+_KINDS = ("shared", "text", "link")
+_LEADING_AWAY = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,9 +72,19 @@ def open_entry(key: Key) -> Entry | None:
     try:
         table = json.loads((key.folder / "entry.json").read_text("utf-8"))
         about = About(**table)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return Entry(key=key, about=about) if about.format == FORMAT and (key.folder / TREE).is_dir() else None
+    whole = about.format == FORMAT and _is_sound(about) and (key.folder / TREE).is_dir()
+    return Entry(key=key, about=about) if whole else None
+
+
+def _is_sound(about: About) -> bool:
+    texts = (about.file, about.site_packages)
+    return (
+        isinstance(about.own, dict)
+        and all(isinstance(text, str) for text in (*texts, *about.own.values()))
+        and all(type(number) is int for number in (about.files, about.bytecode, about.size))
+    )
 
 
 def rows_of(entry: Entry) -> list[Row]:
@@ -81,21 +94,38 @@ def rows_of(entry: Entry) -> list[Row]:
 
 def files_of(entry: Entry) -> Iterator[tuple[str, str, int, int]]:
     """Yield the values of every row; of tens of thousands, each a Row otherwise."""
-    table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
     try:
+        table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
         for folder, files in table.items():
+            start = f"{folder}/" if folder else ""
             for name, kind, size, mtime in files:
-                yield f"{folder}/{name}", kind, size, mtime
-    except (AttributeError, TypeError) as error:
+                path = f"{start}{name}"
+                if not is_inside(path):
+                    raise ValueError(f"{entry.key}: {path!r} lies outside")
+                if kind not in _KINDS or type(size) is not int or type(mtime) is not int:
+                    raise ValueError(f"{entry.key}: {path!r} is of no kind that there is")
+                yield path, kind, size, mtime
+    except (AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{entry.key}: {error}") from error
+
+
+def is_inside(path: str) -> bool:
+    """Say whether a path with slashes leads nowhere but into the folder that it is relative to."""
+    if "\0" in path or (os.sep == "\\" and ("\\" in path or ":" in path)):
+        return False
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return _LEADING_AWAY.isdisjoint(path.split("/"))
 
 
 def digests_of(entry: Entry) -> dict[str, str]:
     """Return the state of every file of an entry by its path; raise OSError or ValueError if that can't be read."""
-    table = json.loads((entry.key.folder / "digests.json").read_text("utf-8"))
     try:
+        table = json.loads((entry.key.folder / "digests.json").read_text("utf-8"))
         return {str(path): str(state) for path, state in table.items()}
-    except AttributeError as error:
+    except (AttributeError, RecursionError) as error:
         raise ValueError(f"{entry.key}: {error}") from error
 
 

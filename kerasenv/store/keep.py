@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by_name, state_of, take_inventory
 from kerasenv.errors import KerasenvError
 from kerasenv.scratch import scratch
-from kerasenv.store.bytecode import bytecode_of, compile_in, is_valid
-from kerasenv.store.entry import SPARE, TREE, About, Row, open_entry, rows_of, write_entry
+from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
+from kerasenv.store.entry import SPARE, TREE, About, Row, is_inside, open_entry, rows_of, write_entry
 from kerasenv.store.lay import lay_anew
 from kerasenv.store.place import guarded, keeping, needing
 from kerasenv.store.sharing import copy, may_be_shared, share
+from kerasenv.store.uses import note_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,13 +45,15 @@ def keep(
     the time of that in nanoseconds: later bytecode may be of anything.
     """
     keys = {source.key for source in sources}
+    with suppress(OSError, KerasenvError):
+        note_use(environment, keys)
     with keeping(), needing(keys):
         missing = [source for source in sources if not source.key.folder.is_dir()]
         if missing:
             packages = packages_by_name(take_inventory(environment).packages)
             for source in missing:
                 for package in packages.get(source.name, ())[:1]:  # type: ignore[call-overload]
-                    with suppress(_Unfit, OSError, KerasenvError):
+                    with suppress(_Unfit, OSError, ValueError, KerasenvError):
                         _take(environment, source, package, interpreter, own=own, since=since)
         for entry in map(open_entry, sorted(keys, key=str)):
             if entry is not None:
@@ -73,22 +76,27 @@ def _take(
     with scratch("keep") as work:
         folder = work / "entry"
         tree = folder / TREE
-        states = {path: _take_file(environment, tree, path) for path in sorted(package.files or {})}
-        _check_states(states, package, own)
-        _take_bytecode(environment, tree, states, interpreter, since=since)
-        rows = list(_rows(tree))
-        compiled = [row.path for row in rows if row.path.endswith(BYTECODE) and row.path not in states]
-        digests = {**states, **{path: digest_of(tree / path, _HASH) for path in compiled}}
         told = package.files or {}
+        bytecode = {bytecode_of(path, interpreter.minor): path for path in told if _is_module(path)}
+        for path in sorted(told.keys() - bytecode.keys()):
+            _take_file(environment, tree, path)
+        # As they were before they are read: who writes into one meanwhile, or later, is noticed
+        rows = {row.path: row for row in _rows(tree)}
+        states = {path: state_of(tree / path) or "" for path in rows}
+        _check_states(states, told, own)
+        _take_bytecode(environment, tree, bytecode, interpreter, told=told, since=since)
+        rows = {row.path: row for row in _rows(tree)} | rows
+        compiled = sorted(rows.keys() - states.keys())
+        digests = states | {path: digest_of(tree / path, _HASH) for path in compiled}
         about = About(
             file=source.file,
             site_packages=package.info.rpartition("/")[0],
             files=len(rows),
             bytecode=len(compiled),
-            size=sum(row.size for row in rows),
+            size=sum(row.size for row in rows.values()),
             own={path: state for path, state in states.items() if told.get(path) != state},
         )
-        write_entry(folder, about, rows, digests)
+        write_entry(folder, about, list(rows.values()), digests)
         place = source.key.folder
         place.parent.mkdir(parents=True, exist_ok=True)
         with guarded():
@@ -108,9 +116,13 @@ def _check_same(environment: Path, source: Source, package: Installed, own: Mapp
         raise _Unfit("it was installed from another wheel")
 
 
-def _take_file(environment: Path, tree: Path, path: str) -> str:
-    """Let the tree have a file as well; return its state there."""
-    if path.startswith(("/", "../")) or "/../" in path:
+def _is_module(path: str) -> bool:
+    return path.endswith(".py") and "/site-packages/" in f"/{path}"
+
+
+def _take_file(environment: Path, tree: Path, path: str) -> None:
+    """Let the tree have a file as well."""
+    if not is_inside(path):
         raise _Unfit(f"{path} lies outside")
     source, target = f"{environment}/{path}", f"{tree}/{path}"
     os.makedirs(target.rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # of tens of thousands, each a Path otherwise
@@ -123,25 +135,30 @@ def _take_file(environment: Path, tree: Path, path: str) -> str:
         share(source, target)
     else:
         copy(source, target)
-    return state_of(tree / path) or ""
 
 
-def _check_states(states: Mapping[str, str], package: Installed, own: Mapping[str, str]) -> None:
+def _check_states(states: Mapping[str, str], told: Mapping[str, str | None], own: Mapping[str, str]) -> None:
     """Raise _Unfit if a file isn't what RECORD or receipt tell of it."""
     for path, state in states.items():
-        if state not in {(package.files or {}).get(path), own.get(path)}:
+        if state not in {told.get(path), own.get(path)}:
             raise _Unfit(f"{path} was changed")
 
 
 def _take_bytecode(
-    environment: Path, tree: Path, states: Mapping[str, str], interpreter: Interpreter, *, since: int
+    environment: Path,
+    tree: Path,
+    modules: Mapping[str, str],
+    interpreter: Interpreter,
+    *,
+    told: Mapping[str, str | None],
+    since: int,
 ) -> None:
-    """Let the tree have the bytecode of every module: what the environment has already, and the rest compiled."""
+    """Let the tree have the bytecode of every module: what the environment has already, and the rest compiled.
+
+    A RECORD can tell some of it, which Python wrote anew if it was of no use.
+    """
     todo = []
-    for path in states:
-        if not path.endswith(".py") or "/site-packages/" not in f"/{path}":
-            continue
-        bytecode = bytecode_of(path, interpreter.minor)
+    for bytecode, path in modules.items():
         target = tree / bytecode
         target.parent.mkdir(exist_ok=True)
         there = environment / bytecode
@@ -151,22 +168,25 @@ def _take_bytecode(
                 share(str(there), str(target))
                 if is_valid(target, (tree / path).lstat(), interpreter.minor):
                     continue
+                if is_for_good(target, interpreter.minor) and told.get(bytecode) == state_of(target):
+                    continue
                 target.unlink()
         todo.append(path)
     compile_in(tree, todo, interpreter.path, interpreter.minor)
 
 
 def _rows(tree: Path) -> Iterator[Row]:
-    for folder, _, names in os.walk(tree):
-        inside = os.path.relpath(folder, tree).replace(os.sep, "/")
-        for name in sorted(names):
+    for folder, folders, names in os.walk(tree):
+        inside = f"{os.path.relpath(folder, tree).replace(os.sep, '/')}/".removeprefix("./")
+        links = [name for name in folders if os.path.islink(f"{folder}/{name}")]  # noqa: PTH114  # see above
+        for name in sorted([*names, *links]):
             place = f"{folder}/{name}"
             state = os.lstat(place)
             if stat.S_ISLNK(state.st_mode):
                 kind = "link"
             else:
                 kind = "shared" if name.endswith(BYTECODE) or may_be_shared(place) else "text"
-            yield Row(path=f"{inside}/{name}", kind=kind, size=state.st_size, mtime=state.st_mtime_ns)
+            yield Row(path=f"{inside}{name}", kind=kind, size=state.st_size, mtime=state.st_mtime_ns)
 
 
 def _lend_bytecode(entry: Entry, environment: Path) -> None:
@@ -181,13 +201,27 @@ def _lend_bytecode(entry: Entry, environment: Path) -> None:
         with suppress(OSError):
             state = os.lstat(f"{environment}/{source}")
             if (state.st_size, state.st_mtime_ns) == (rows[source].size, rows[source].mtime):
-                os.makedirs(f"{environment}/{path}".rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # see above
-                share(f"{entry.tree}/{path}", f"{environment}/{path}")
+                _lend(f"{entry.tree}/{path}", f"{environment}/{path}")
+
+
+def _lend(source: str, target: str) -> None:
+    """Let a file appear in an environment that others use meanwhile: whole, however this process ends."""
+    if os.path.lexists(target):
+        return
+    folder, _, name = target.rpartition("/")
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103  # see above
+    beside = f"{folder}/kerasenv-{os.getpid()}-{name}"  # bytecode of nothing, if it should stay
+    try:
+        share(source, beside)
+        os.replace(beside, target)  # noqa: PTH105  # see above
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)  # noqa: PTH108  # see above
 
 
 def _source_of(bytecode: str) -> str:
     folder, _, name = bytecode.rpartition("/")
-    return f"{folder.removesuffix('/__pycache__')}/{name.partition('.')[0]}.py"
+    return f"{folder.removesuffix('/__pycache__')}/{name.rpartition('.cpython-')[0]}.py"
 
 
 def make_spare(entry: Entry) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kerasenv.store.place import Key
     from kerasenv.store.sources import Source
 
+_PYCACHE = "__pycache__"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
@@ -116,12 +118,24 @@ def _lay_file(tree: str, folder: str, kinds: dict[str, str], path: str) -> None:
         share(source, target)
 
 
-def _move(source: str, target: str) -> None:
-    """Move all that is in a folder into another; folders that both have become one, files that are there stay."""
+def _move(source: str, target: str, *, foreign: frozenset[str] = frozenset()) -> None:
+    """Move all that is in a folder into another; folders that both have become one, files that are there stay.
+
+    Of modules that are `foreign` the bytecode isn't moved.
+    """
     with os.scandir(source) as found:
-        for one in list(found):
-            place = f"{target}/{one.name}"
-            if not os.path.lexists(place):
-                os.rename(one.path, place)  # noqa: PTH104  # see above
-            elif one.is_dir(follow_symlinks=False):
-                _move(one.path, place)
+        inside = sorted(found, key=lambda one: one.name == _PYCACHE)  # last, when it is known whose it may be
+    stayed: set[str] = set()
+    for one in inside:
+        place = f"{target}/{one.name}"
+        if one.name.rpartition(".cpython-")[0] in foreign:
+            continue
+        if one.name == _PYCACHE and stayed:
+            os.makedirs(place, exist_ok=True)  # noqa: PTH103  # see above
+            _move(one.path, place, foreign=frozenset(stayed))
+        elif not os.path.lexists(place):
+            os.rename(one.path, place)  # noqa: PTH104  # see above
+        elif one.is_dir(follow_symlinks=False):
+            _move(one.path, place)
+        elif one.name.endswith(".py"):
+            stayed.add(one.name.removesuffix(".py"))

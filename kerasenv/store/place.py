@@ -105,8 +105,8 @@ def needed_now() -> frozenset[str]:
             with suppress(OSError):
                 lock.unlink(missing_ok=True)
         except Timeout:
-            with suppress(OSError, ValueError):
-                needed |= set(json.loads(note.read_text("utf-8")))
+            with suppress(OSError, ValueError, TypeError, RecursionError):
+                needed |= set(map(str, json.loads(note.read_text("utf-8"))))
     return frozenset(needed)
 
 

@@ -9,21 +9,24 @@ stops everybody but the superuser.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _FOR_COMPILERS = (".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".proto", ".td")
 _SNIFFED = 4096
+_PART = 1 << 24
 _FICLONE = 0x40049409  # linux/fs.h
+_CANT = {errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.EXDEV}
 _WRITING = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _WORKERS = min(8, os.cpu_count() or 1)
 
@@ -56,9 +59,21 @@ def copy(source: str, target: str) -> None:
         return
     with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
         state = os.fstat(old.fileno())
-        with open(target, "xb", buffering=0) as new:  # noqa: PTH123  # see above
-            shutil.copyfileobj(old, new, max(state.st_size, 1))
+        # Buffered: what is not can write less than it was given, and says so to nobody
+        with open(target, "xb") as new, _none_by_halves(target):  # noqa: PTH123  # see above
+            shutil.copyfileobj(old, new, max(min(state.st_size, _PART), 1))
+            new.flush()
     _as_before(target, state)
+
+
+@contextmanager
+def _none_by_halves(path: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108  # see above
+        raise
 
 
 def clone(source: str, target: str) -> bool:
@@ -81,8 +96,10 @@ def _clone_on_linux(source: str, target: str) -> bool:
         with open(target, "xb", buffering=0) as new:  # noqa: PTH123  # see above
             try:
                 fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-            except OSError:
-                _CANT_CLONE.add(state.st_dev)
+            except OSError as error:
+                # Between two file systems it never works, which says nothing of either
+                if error.errno in _CANT and os.fstat(new.fileno()).st_dev == state.st_dev:
+                    _CANT_CLONE.add(state.st_dev)
                 os.unlink(target)  # noqa: PTH108  # see above
                 return False
     _as_before(target, state)
@@ -134,7 +151,7 @@ def _each(do: Callable[[str], object], paths: Sequence[str]) -> None:
 
 
 def part_from_others(folder: str, paths: Iterable[str]) -> None:
-    """Give text files of a folder that have several names a content of their own.
+    """Give text files of a folder that have several names a content of their own, and forbid writing into the others.
 
     An installer may have made them names of what it keeps for all later environments.
     """
@@ -144,7 +161,11 @@ def part_from_others(folder: str, paths: Iterable[str]) -> None:
 def _part_from_others(folder: str, path: str) -> None:
     place = f"{folder}/{path}"
     state = os.lstat(place)
-    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode) or may_be_shared(place):
+    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode):
+        return
+    if may_be_shared(place):
+        with suppress(OSError):  # it can be somebody else's
+            _forbid_writing(place)
         return
     own = f"{place}.kerasenv"
     with suppress(FileNotFoundError):
