@@ -16,7 +16,6 @@ from kerasenv.env.intact import check_intact
 from kerasenv.env.inventory import own_files, take_inventory
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
-from kerasenv.env.sync import carry, carry_home
 from kerasenv.env.variables import keras_home, variables_of
 from kerasenv.interpreters.serving import serving
 from kerasenv.lock.lockfile import write_file
@@ -45,6 +44,8 @@ def _install(plan: Plan, folder: Path) -> BareEnvironment:
         step.done(f"Python {interpreter.version} in {making.folder}", source=creator.value)
     lock = plan.files or plan.lock.pylock
     if plan.sync is not None:
+        from kerasenv.env.sync import carry  # noqa: PLC0415  # 5 ms that only a sync needs
+
         lock = replace(lock, packages=[one for one in lock.packages if one.name in plan.sync.incomplete])
         if not lock.packages:
             carry(making.folder, folder, plan.sync.stays)
@@ -65,6 +66,8 @@ def _install(plan: Plan, folder: Path) -> BareEnvironment:
         count = count_here(plan.lock, interpreter) if plan.sync is None else len(plan.sync.incomplete)
         step.done(f"{count} packages, each verified by its sha256", source=f"{engine.describe()} ({plan.why_engine})")
     if plan.sync is not None:
+        from kerasenv.env.sync import carry  # noqa: PLC0415  # as above
+
         carry(making.folder, folder, plan.sync.stays)
     return bare
 
@@ -82,6 +85,8 @@ def _hooked(plan: Plan, bare: BareEnvironment) -> Environment:
     write_file(bare.folder / plan.lock.path.name, plan.lock.content)
     files = own_files(take_inventory(bare.folder))
     if plan.sync is not None:
+        from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # as above
+
         carry(making.folder, bare.folder, plan.sync.additions | plan.sync.others)
         carry_home(making.folder, bare.folder)
     receipt = Receipt(
