@@ -1,3 +1,4 @@
+import gc
 import sys
 
 import kerasenv
@@ -8,6 +9,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # without waiting for typer and all that the verbs need
         sys.stdout.write(f"kerasenv {kerasenv.__version__}\n")
         return
+    # Hardly anything that is made here is a circle of garbage; to look for some takes a tenth of a short command's time
+    gc.disable()
     from kerasenv.cli.app import run  # noqa: PLC0415  # for the same reason
 
     run()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
-from kerasenv.engines.tools import LOCKS, tool_environment
 from kerasenv.interpreters.find import find_interpreter
 from kerasenv.interpreters.serving import Creator, serving
 from kerasenv.venv import create_bare_environment, create_bare_environment_with
@@ -38,6 +37,8 @@ def create_python_2_with_pip(interpreter: Interpreter, folder: Path, *, index: I
 
 def _last_for_python_2(index: Index) -> Path:
     """Return the Python that has the last virtualenv for CPython 2.7."""
+    from kerasenv.engines.tools import LOCKS, tool_environment  # noqa: PLC0415  # only for CPython 2.7
+
     runs_it = find_interpreter(_RUNS_ON, who=Creator.LAST_FOR_PYTHON_2.value)
     requirements = (LOCKS / "virtualenv-2.7.txt").read_text(encoding="utf-8")
     return tool_environment("virtualenv", requirements, interpreter=runs_it, index=index)

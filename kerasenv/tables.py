@@ -13,7 +13,6 @@ What can't be used is read as None and told to the `Faults` that all tables of o
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -201,6 +200,8 @@ def one_of(known: Collection[str]) -> Callable[[str], str]:
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """Return what was probably meant, or else all that could be meant, as a piece of a sentence."""
+    import difflib  # noqa: PLC0415  # only where something is wrong
+
     # By their parts too, or 'thano' is far from 'theano-legacy', and 'tf1' nearer to 'tf2-modern' than to 'tf1-legacy'
     parts = {part: name for name in known for part in (*re.split(r"[-_.]", name), name)}
     holding = [name for name in known if word.strip() and word.lower() in name.lower()]

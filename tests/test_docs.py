@@ -20,7 +20,8 @@ from packaging.pylock import Pylock
 from packaging.version import Version
 
 from kerasenv import errors
-from kerasenv.cli.app import app
+from kerasenv.cli.app import GROUPS, VERBS, load
+from kerasenv.cli.full import app_with
 from kerasenv.folders import config_folder
 from kerasenv.lock.gaps import Gap
 from kerasenv.lock.lockfile import Promise, dump_lock
@@ -98,7 +99,7 @@ def test_the_second_line_of_the_readme_is_what_ci_runs() -> None:
 @cache
 def verbs() -> dict[str, set[str]]:
     """Return the options of every verb; those that need none stand under an empty name."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app_with({name: load(name) for name in VERBS}, GROUPS))
     commands = {"": [group]} | {
         name: [command, *getattr(command, "commands", {}).values()] for name, command in group.commands.items()
     }

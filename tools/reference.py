@@ -21,7 +21,8 @@ sys.path.insert(0, str(CHECKOUT))
 
 import typer  # noqa: E402  # a checkout need not be installed
 
-from kerasenv.cli.app import app  # noqa: E402
+from kerasenv.cli.app import GROUPS, VERBS, load  # noqa: E402
+from kerasenv.cli.full import app_with  # noqa: E402
 from kerasenv.lock.cells import pythons_of  # noqa: E402
 from kerasenv.lock.pins import shipped_pins  # noqa: E402
 from kerasenv.lock.wheels import coverage_of  # noqa: E402
@@ -94,7 +95,7 @@ def pages() -> dict[str, str]:
 
 
 def cli_page() -> str:
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app_with({name: load(name) for name in VERBS}, GROUPS))
     verbs: dict[str, Any] = {}
     for name, command in group.commands.items():
         within = getattr(command, "commands", None)  # python list, python install

@@ -1,93 +1,50 @@
 """The command line: the verbs, and the one place where errors become text, JSON and exit codes."""
 
+import gc
+import importlib
 import io
 import os
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
-import typer
-
-import kerasenv
-from kerasenv.cli import (
-    bundle,
-    create,
-    diff,
-    export,
-    face,
-    list_,
-    lock,
-    python_,
-    rebuild,
-    remove,
-    run_,
-    show,
-    smoke,
-    store_,
-    sync,
-    verify,
-)
-from kerasenv.cli.face import Face
-from kerasenv.errors import Interrupted, KerasenvError, UsageError
+from kerasenv.cli import face
+from kerasenv.cli.face import Face, Leave, Verb
+from kerasenv.cli.parameter import taken_by
+from kerasenv.cli.plain import plainly
+from kerasenv.errors import Interrupted, KerasenvError
 from kerasenv.outcome import Outcome
-from kerasenv.report import json as json_report
 from kerasenv.report import text
-from kerasenv.report.progress import make_console
+from kerasenv.report.screen import Screen
 
-app = typer.Typer(
-    name="kerasenv",
-    help="Working Keras environments of every era: profile, lock, environment, proof.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for _name, _verb in (
-    ("create", create.create),
-    ("rebuild", rebuild.rebuild),
-    ("lock", lock.lock),
-    ("diff", diff.diff),
-    ("list", list_.list_),
-    ("show", show.show),
-    ("smoke", smoke.smoke),
-    ("run", run_.run),
-    ("verify", verify.verify),
-    ("sync", sync.sync),
-    ("export", export.export),
-    ("bundle", bundle.bundle),
-    ("remove", remove.remove),
-):
-    app.command(_name)(face.verb(_verb))
-_python = typer.Typer(help="See which Pythons there are, and get others.")
-_python.command("list")(face.verb(python_.list_))
-_python.command("install")(face.verb(python_.install))
-app.add_typer(_python, name="python")
-_store = typer.Typer(help="See and tidy up what is kept for the next environments.")
-_store.command("info")(face.verb(store_.info))
-_store.command("verify")(face.verb(store_.verify))
-_store.command("gc")(face.verb(store_.gc))
-_store.command("clear")(face.verb(store_.clear))
-app.add_typer(_store, name="store")
-
-
-def _print_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
-    if value:
-        typer.echo(f"kerasenv {kerasenv.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _top(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
-
-
-# typer carries a click of its own, and shows of its errors only the leaves
-_ClickError: type[Any] = typer.BadParameter.__mro__[2]
+# The function of each verb; of two words, if it stands in a group. Only the one that is called is imported
+VERBS = {
+    "create": "create.create",
+    "rebuild": "rebuild.rebuild",
+    "lock": "lock.lock",
+    "diff": "diff.diff",
+    "list": "list_.list_",
+    "show": "show.show",
+    "smoke": "smoke.smoke",
+    "run": "run_.run",
+    "verify": "verify.verify",
+    "sync": "sync.sync",
+    "export": "export.export",
+    "bundle": "bundle.bundle",
+    "remove": "remove.remove",
+    "python list": "python_.list_",
+    "python install": "python_.install",
+    "store info": "store_.info",
+    "store verify": "store_.verify",
+    "store gc": "store_.gc",
+    "store clear": "store_.clear",
+}
+GROUPS = {
+    "python": "See which Pythons there are, and get others.",
+    "store": "See and tidy up what is kept for the next environments.",
+}
 
 
 class _Signalled(BaseException):
@@ -117,6 +74,7 @@ def run() -> NoReturn:
         # Whoever read our output went away, as `| head` does; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    gc.freeze()  # what is there goes with the process, and need not be looked through once more
     sys.exit(code)
 
 
@@ -128,21 +86,49 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 def main(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
     words = [word for word in arguments if not word.startswith("-")]
-    command = " ".join(words[: 2 if words[:1] in (["python"], ["store"]) else 1])
+    command = " ".join(words[: 2 if words and words[0] in GROUPS else 1])
     before, behind = _split(arguments) if command == "run" else (arguments, [])
     current = Face(json="--json" in before, words=behind)
     token = face.current.set(current)
     try:
-        outcome = typer.main.get_command(app).main(before or ["--help"], prog_name="kerasenv", standalone_mode=False)
+        outcome = _run(before)
     except BrokenPipeError:
         raise
+    except Leave as leave:
+        return leave.code
     except (_Signalled, Exception) as error:  # noqa: BLE001  # the one boundary: all is told in the form asked for
         return _fail(current, command, _told(error))
     else:
-        # typer hands over the exit code of --help, --version and typer.Exit
         return outcome if isinstance(outcome, int) else _succeed(current, command, outcome)
     finally:
         face.current.reset(token)
+
+
+def _run(words: list[str]) -> Outcome[Any] | int:
+    """Return what the verb returns, or the exit code of --help, --version and completion."""
+    meant = _meant(words)
+    if len(meant) == 1 and _COMPLETE not in os.environ:
+        (verb,) = map(load, meant)
+        arguments = plainly(taken_by(verb), words[len(meant[0].split()) :])
+        if arguments is not None:
+            return verb(**arguments)
+    from kerasenv.cli.full import run_fully  # noqa: PLC0415  # 150 ms with the typer that it imports
+
+    return run_fully({name: load(name) for name in meant}, GROUPS, words or ["--help"])
+
+
+def _meant(words: list[str]) -> list[str]:
+    """Return the verbs that a command line can mean: the one that it begins with, those of a group, or all."""
+    for count in (1, 2):
+        if " ".join(words[:count]) in VERBS:
+            return [" ".join(words[:count])]
+    return [name for name in VERBS if name.split()[0] in words[:1]] or list(VERBS)
+
+
+def load(name: str) -> Verb:
+    """Return a verb with the options that all have."""
+    module, _, function = VERBS[name].partition(".")
+    return face.verb(getattr(importlib.import_module(f"kerasenv.cli.{module}"), function))
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -151,26 +137,32 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place + 1 :]
 
 
+# By which the shell is told that the person presses tab
+_COMPLETE = "_KERASENV_COMPLETE"
 _SILENT = -2
 
 
 def _succeed(current: Face, command: str, outcome: Outcome[Any]) -> int:
     if current.json:
+        from kerasenv.report import json as json_report  # noqa: PLC0415  # only for programs
+
         sys.stdout.write(json_report.outcome_as_json(command, outcome, current.notes) + "\n")
     elif current.verbosity > _SILENT:
-        text.print_outcome(make_console(stderr=False), outcome)
+        text.print_outcome(Screen(sys.stdout), outcome)
     sys.stdout.flush()
     if outcome.error is not None and not current.json:
-        text.print_error(make_console(stderr=True), outcome.error)
+        text.print_error(Screen(sys.stderr), outcome.error)
     return outcome.exit_code
 
 
 def _fail(current: Face, command: str, error: KerasenvError) -> int:
     if current.json:
+        from kerasenv.report import json as json_report  # noqa: PLC0415  # only for programs
+
         sys.stdout.write(json_report.error_as_json(command, error, current.notes) + "\n")
         sys.stdout.flush()
     else:
-        text.print_error(make_console(stderr=True), error)
+        text.print_error(Screen(sys.stderr), error)
     return error.exit_code
 
 
@@ -184,11 +176,6 @@ def _told(error: BaseException) -> KerasenvError:
             interrupted = Interrupted(f"Interrupted by {name}: what was there before is still there.")
             interrupted.exit_code = 128 + error.number
             return interrupted
-        case _ClickError():
-            context = getattr(error, "ctx", None)
-            path = context.command_path if context else "kerasenv"
-            usage = f"{path} [DIR] -- COMMAND..." if path.endswith(" run") else f"{path} --help"
-            return UsageError(error.format_message(), hints=[usage])
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return KerasenvError(f"{error.strerror or error}{where}", hints=["What was there before is still there."])

@@ -4,11 +4,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv.bundle.pack import Bundled, pack
 from kerasenv.cli import options
 from kerasenv.cli.making import as_typed
+from kerasenv.cli.parameter import argument, option
 from kerasenv.cli.rebuild import the_one_lock
 from kerasenv.errors import UsageError
 from kerasenv.lock.lockfile import profile_in_name, read_lock
@@ -19,25 +18,23 @@ from kerasenv.tables import did_you_mean
 
 def bundle(
     lockfile: Annotated[
-        Path | None, typer.Argument(metavar="LOCKFILE", help="By default the one pylock.*.toml of this folder.")
+        Path | None, argument(metavar="LOCKFILE", help="By default the one pylock.*.toml of this folder.")
     ] = None,
     *,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The bundle to write. Default: NAME.zip, as in the lock's."
-        ),
+        option("--output", "-o", metavar="FILE", help="The bundle to write. Default: NAME.zip, as in the lock's."),
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option("--platform", metavar="NAME", help="A machine it is for, such as linux-x86_64; repeatable."),
+        option("--platform", metavar="NAME", help="A machine it is for, such as linux-x86_64; repeatable."),
     ] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option("--python", metavar="X.Y", help="A Python it is for; repeatable. Default: those of the lock."),
+        option("--python", metavar="X.Y", help="A Python it is for; repeatable. Default: those of the lock."),
     ] = None,
     with_python: Annotated[
-        bool, typer.Option("--with-python", help="Pack the interpreter too, which has to be one that uv got.")
+        bool, option("--with-python", help="Pack the interpreter too, which has to be one that uv got.")
     ] = False,
     index_url: options.IndexUrl = None,
 ) -> Outcome[Bundled]:

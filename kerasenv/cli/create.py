@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv.cli import options
 from kerasenv.cli.making import outcome_of
+from kerasenv.cli.parameter import option
 from kerasenv.outcome import Outcome
 from kerasenv.workflow.create import create as make
 from kerasenv.workflow.make import Made
@@ -20,13 +19,13 @@ def create(
     python: options.Python = None,
     python_downloads: options.PythonDownloads = None,
     lock: Annotated[
-        Path | None, typer.Option("--lock", metavar="FILE", help="The lock to use or to write.", show_default=False)
+        Path | None, option("--lock", metavar="FILE", help="The lock to use or to write.", show_default=False)
     ] = None,
     variant: options.VariantName = None,
     with_: options.Extra = None,
     requirements: options.RequirementFiles = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Resolve anew instead of using the lock that is there; show what changes.")
+        bool, option("--upgrade", help="Resolve anew instead of using the lock that is there; show what changes.")
     ] = False,
     only_binary: options.OnlyBinary = False,
     as_of: options.AsOf = None,

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv.cli import options
+from kerasenv.cli.parameter import argument, option
 from kerasenv.errors import LockError, ProfileError
 from kerasenv.lock.diff import Change, Setting, changes, settings, who_asks
 from kerasenv.lock.lockfile import Lock, lock_from
@@ -38,10 +37,10 @@ class Difference:
 
 
 def diff(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="A lock, whatever the file is called.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another one.")],
+    old: Annotated[Path, argument(metavar="OLD", help="A lock, whatever the file is called.")],
+    new: Annotated[Path, argument(metavar="NEW", help="Another one.")],
     *,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
+    exit_code: Annotated[bool, option("--exit-code", help="Exit with 1 if they differ.")] = False,
 ) -> Outcome[Difference]:
     """Show what differs between two locks, package by package, and what asked for it."""
     before, after = _read(options.file_from(old)), _read(options.file_from(new))

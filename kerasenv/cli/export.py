@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv.cli import options
+from kerasenv.cli.parameter import argument, option
 from kerasenv.cli.rebuild import the_one_lock
 from kerasenv.errors import LockError, UsageError
 from kerasenv.exporter import ABOUT
@@ -31,18 +30,18 @@ class Exported:
 
 
 def export(
-    form: Annotated[str, typer.Argument(metavar="|".join(EXPORTERS), help="What is wanted.", show_default=False)],
+    form: Annotated[str, argument(metavar="|".join(EXPORTERS), help="What is wanted.", show_default=False)],
     lockfile: Annotated[
-        Path | None, typer.Argument(metavar="LOCKFILE", help="By default the one pylock.*.toml of this folder.")
+        Path | None, argument(metavar="LOCKFILE", help="By default the one pylock.*.toml of this folder.")
     ] = None,
     *,
     output: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--output", "-o", metavar="FILE", help="Where to write it. Default: standard output.", show_default=False
         ),
     ] = None,
-    no_hashes: Annotated[bool, typer.Option("--no-hashes", help="Leave the sha256 of files out.")] = False,
+    no_hashes: Annotated[bool, option("--no-hashes", help="Leave the sha256 of files out.")] = False,
 ) -> Outcome[Exported]:
     """Write a lock in a form that other tools read."""
     if form not in EXPORTERS:

@@ -2,16 +2,17 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import typer
-
 from kerasenv import progress
+from kerasenv.cli.parameter import option
 from kerasenv.outcome import Outcome
-from kerasenv.report.progress import TerminalProgress, make_console
+from kerasenv.report.progress import TerminalProgress
+from kerasenv.report.screen import Screen
 
 Verb = Callable[..., Outcome[Any]]
 
@@ -29,11 +30,20 @@ class Face:
 
 current: ContextVar[Face] = ContextVar("face")
 
+
+class Leave(Exception):
+    """A verb has done all that it had to, and knows the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 _OPTIONS: dict[str, Any] = {
-    "json": Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")],
+    "json": Annotated[bool, option("--json", help="Print one JSON object and nothing else.")],
     "quiet": Annotated[
         int,
-        typer.Option(
+        option(
             "--quiet",
             "-q",
             count=True,
@@ -43,9 +53,7 @@ _OPTIONS: dict[str, Any] = {
     ],
     "verbose": Annotated[
         int,
-        typer.Option(
-            "--verbose", "-v", count=True, help="Say more: every program that is started, too.", show_default=False
-        ),
+        option("--verbose", "-v", count=True, help="Say more: every program that is started, too.", show_default=False),
     ],
 }
 
@@ -65,7 +73,7 @@ def verb(function: Verb) -> Verb:
     def wrapped(*, json: bool, quiet: int, verbose: int, **arguments: Any) -> Outcome[Any]:
         face = current.get()
         face.json, face.verbosity = json, verbose - quiet
-        with progress.listening(_Listener(make_console(stderr=True), verbosity=face.verbosity)):
+        with progress.listening(_Listener(Screen(sys.stderr), verbosity=face.verbosity)):
             return function(**arguments)
 
     signature = inspect.signature(function)

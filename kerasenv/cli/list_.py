@@ -8,7 +8,7 @@ from packaging.specifiers import SpecifierSet
 from kerasenv import progress
 from kerasenv.lock.cells import pythons_of
 from kerasenv.outcome import Outcome
-from kerasenv.profiles.evidence import evidence_of
+from kerasenv.profiles.evidence import evidence_of_each
 from kerasenv.profiles.search import list_profiles
 
 
@@ -32,10 +32,10 @@ def list_() -> Outcome[list[Row]]:
             name=profile.name,
             summary=profile.summary,
             requires_python=str(profile.requires_python),
-            verified=max((one.date for one in evidence_of(profile)), default=None),
+            verified=max((one.date for one in evidence), default=None),
             source=profile.source,
         )
-        for profile in listing.profiles
+        for profile, evidence in zip(listing.profiles, evidence_of_each(listing.profiles), strict=True)
     ]
     widths = [max(len(text) for text in column) for column in zip(*map(_cells, rows), strict=True)] if rows else []
     text = [

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from packaging.utils import canonicalize_name
 
 from kerasenv.cli import options
 from kerasenv.cli.making import as_typed
+from kerasenv.cli.parameter import argument, option
 from kerasenv.engines.choose import ENGINES
 from kerasenv.errors import KerasenvError, LockError, UsageError
 from kerasenv.lock.obtain import Upgrade
@@ -20,31 +20,31 @@ from kerasenv.workflow.lock import BOTH, Checked, Locked, Locking, check_lock, l
 def lock(
     profile: Annotated[
         str | None,
-        typer.Argument(metavar="PROFILE", help="A profile's name or file. By default those whose locks are here."),
+        argument(metavar="PROFILE", help="A profile's name or file. By default those whose locks are here."),
     ] = None,
     packages: Annotated[
-        list[str] | None, typer.Argument(metavar="PACKAGE", help="With --upgrade: only these.", show_default=False)
+        list[str] | None, argument(metavar="PACKAGE", help="With --upgrade: only these.", show_default=False)
     ] = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="Every profile that `kerasenv list` shows.")] = False,
+    all_: Annotated[bool, option("--all", help="Every profile that `kerasenv list` shows.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say what the lock lacks, and exit with 1 if it does.")
+        bool, option("--check", help="Write nothing; say what the lock lacks, and exit with 1 if it does.")
     ] = False,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Choose newer versions, of the packages named or of all.")
+        bool, option("--upgrade", help="Choose newer versions, of the packages named or of all.")
     ] = False,
     with_: options.Extra = None,
     requirements: options.RequirementFiles = None,
     variant: options.VariantName = None,
     file: Annotated[
-        Path | None, typer.Option("--lock", "-o", metavar="FILE", help="The lock to write.", show_default=False)
+        Path | None, option("--lock", "-o", metavar="FILE", help="The lock to write.", show_default=False)
     ] = None,
     only_binary: options.OnlyBinary = False,
     as_of: options.AsOf = None,
     python: options.Python = None,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="uv|pip-tools|both", help="What resolves; both: one checks the other."),
+        option("--engine", metavar="uv|pip-tools|both", help="What resolves; both: one checks the other."),
     ] = None,
     index_url: options.IndexUrl = None,
     offline: options.Offline = False,

@@ -6,13 +6,12 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from packaging.requirements import Requirement
 
+from kerasenv.cli.parameter import argument, option
 from kerasenv.engine import Index
 from kerasenv.errors import UsageError
 from kerasenv.interpreters.get import Downloads
-from kerasenv.lock.lockfile import day_of
 from kerasenv.requirements_file import read_requirements, requirement_of
 
 DEFAULT_FOLDER = Path(".venv")
@@ -27,14 +26,12 @@ def _profile_names(incomplete: str) -> list[str]:
 
 ProfileName = Annotated[
     str,
-    typer.Argument(
-        metavar="PROFILE", help="A profile's name, or the path of its .toml file.", autocompletion=_profile_names
-    ),
+    argument(metavar="PROFILE", help="A profile's name, or the path of its .toml file.", complete=_profile_names),
 ]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The environment's folder.")]
+Folder = Annotated[Path, argument(metavar="DIR", help="The environment's folder.")]
 LockOfEnvironment = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--lock",
         metavar="FILE",
         help="The lock. Default: the project's, by the name that it had; else the copy that the environment keeps.",
@@ -43,46 +40,46 @@ LockOfEnvironment = Annotated[
 ]
 Python = Annotated[
     str | None,
-    typer.Option("--python", metavar="X", help="The Python to use: a version (3.7), a path, or >=3.6,<3.8."),
+    option("--python", metavar="X", help="The Python to use: a version (3.7), a path, or >=3.6,<3.8."),
 ]
 PythonDownloads = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--python-downloads",
         metavar="auto|never",
         help="Whether to get a Python that is missing. By default on a terminal alone, and not where CI is set.",
         show_default=False,
     ),
 ]
-EngineName = Annotated[str | None, typer.Option("--engine", metavar="uv|pip-tools", help="What resolves and installs.")]
+EngineName = Annotated[str | None, option("--engine", metavar="uv|pip-tools", help="What resolves and installs.")]
 IndexUrl = Annotated[
     str | None,
-    typer.Option("--index-url", metavar="URL", help="Where packages come from. Credentials in it are never written."),
+    option("--index-url", metavar="URL", help="Where packages come from. Credentials in it are never written."),
 ]
 Extra = Annotated[
     list[str] | None,
-    typer.Option("--with", metavar="REQUIREMENT", help="What your project needs besides; repeatable."),
+    option("--with", metavar="REQUIREMENT", help="What your project needs besides; repeatable."),
 ]
 RequirementFiles = Annotated[
     list[Path] | None,
-    typer.Option("--requirements", "-r", metavar="FILE", help="The same, from a requirements file; repeatable."),
+    option("--requirements", "-r", metavar="FILE", help="The same, from a requirements file; repeatable."),
 ]
 OnlyBinary = Annotated[
-    bool, typer.Option("--only-binary", help="Build nothing: take only packages that have wheels. The lock remembers.")
+    bool, option("--only-binary", help="Build nothing: take only packages that have wheels. The lock remembers.")
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="DATE", help="Resolve as the index stood on that day (2020-06-01, UTC)."),
+    option("--as-of", metavar="DATE", help="Resolve as the index stood on that day (2020-06-01, UTC)."),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Use only what was downloaded before.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace an environment that kerasenv made.")]
-NoSmoke = Annotated[bool, typer.Option("--no-smoke", help="Don't prove the environment with a model.")]
-NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Leave the activation scripts as virtualenv writes them.")]
+Offline = Annotated[bool, option("--offline", help="Use only what was downloaded before.")]
+Force = Annotated[bool, option("--force", help="Replace an environment that kerasenv made.")]
+NoSmoke = Annotated[bool, option("--no-smoke", help="Don't prove the environment with a model.")]
+NoHooks = Annotated[bool, option("--no-hooks", help="Leave the activation scripts as virtualenv writes them.")]
 NoStartup = Annotated[
-    bool, typer.Option("--no-startup", help="Don't set the variables when Python is started without activation.")
+    bool, option("--no-startup", help="Don't set the variables when Python is started without activation.")
 ]
 VariantName = Annotated[
-    str | None, typer.Option("--variant", metavar="NAME", help="A variant of the profile; see `kerasenv show`.")
+    str | None, option("--variant", metavar="NAME", help="A variant of the profile; see `kerasenv show`.")
 ]
 
 
@@ -124,6 +121,8 @@ def day_from(text: str | None) -> date | None:
     """Return the day of --as-of, which must have come."""
     if text is None:
         return None
+    from kerasenv.lock.lockfile import day_of  # noqa: PLC0415  # most verbs are given no day, and some no lock
+
     try:
         day = day_of(text)
     except ValueError as error:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from kerasenv import progress
+from kerasenv.cli.parameter import argument
 from kerasenv.interpreters.find import NoneFits, find_all, find_interpreter, worth_having
 from kerasenv.interpreters.get import get_python, promises, version_from
 from kerasenv.interpreters.interpreter import Interpreter
@@ -67,7 +67,7 @@ def list_() -> Outcome[Listing]:
 
 
 def install(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A minor version (3.7), or one patch (3.7.16).")],
+    version: Annotated[str, argument(metavar="VERSION", help="A minor version (3.7), or one patch (3.7.16).")],
 ) -> Outcome[Installed]:
     """Get a Python for the environments of this user, unless the machine has it already."""
     wanted = version_from(version)

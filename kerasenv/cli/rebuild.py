@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from packaging.pylock import is_valid_pylock_path
 
 from kerasenv.bundle.archive import is_archive
 from kerasenv.cli import options
 from kerasenv.cli.making import outcome_of
+from kerasenv.cli.parameter import argument
 from kerasenv.errors import LockError
 from kerasenv.outcome import Outcome
 from kerasenv.workflow.make import Made
@@ -20,7 +20,7 @@ from kerasenv.workflow.rebuild import rebuild_bundle
 def rebuild(
     lockfile: Annotated[
         Path | None,
-        typer.Argument(metavar="LOCKFILE", help="Or a bundle. By default the one pylock.*.toml of this folder."),
+        argument(metavar="LOCKFILE", help="Or a bundle. By default the one pylock.*.toml of this folder."),
     ] = None,
     folder: options.Folder = options.DEFAULT_FOLDER,
     *,

@@ -2,8 +2,6 @@
 
 import os
 
-import typer
-
 from kerasenv.cli import face, options
 from kerasenv.cli.making import as_typed
 from kerasenv.env.environment import open_environment
@@ -23,4 +21,4 @@ def run(folder: options.Folder = options.DEFAULT_FOLDER) -> Outcome[None]:
     place = options.folder_from(folder)
     environment = open_environment(place)
     environ = activated(os.environ, place, environment.receipt.variables)
-    raise typer.Exit(hand_over(words, environ=environ))
+    raise face.Leave(hand_over(words, environ=environ))

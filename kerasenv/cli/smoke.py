@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from kerasenv.cli import options
+from kerasenv.cli.parameter import option
 from kerasenv.outcome import Outcome
 from kerasenv.smoke.prove import smoke_error
 from kerasenv.smoke.run import SmokeResult
@@ -15,9 +14,9 @@ def smoke(
     folder: options.Folder = options.DEFAULT_FOLDER,
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Then try the imports, layers and ways of training of the profile's era.")
+        bool, option("--full", help="Then try the imports, layers and ways of training of the profile's era.")
     ] = False,
-    require_gpu: Annotated[bool, typer.Option("--require-gpu", help="Fail if the backend sees no GPU.")] = False,
+    require_gpu: Annotated[bool, option("--require-gpu", help="Fail if the backend sees no GPU.")] = False,
 ) -> Outcome[SmokeResult]:
     """Build, compile, train, save and load a model in an environment, to prove that it works."""
     environment, result = prove(options.folder_from(folder), full=full, gpu=require_gpu)

@@ -6,10 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv import progress
 from kerasenv.cli.making import as_typed
+from kerasenv.cli.parameter import argument, option
 from kerasenv.errors import UsageError, VerifyError
 from kerasenv.outcome import Outcome
 from kerasenv.sizes import in_megabytes
@@ -31,7 +30,7 @@ def info() -> Outcome[Info]:
 
 def verify(
     packages: Annotated[
-        list[str] | None, typer.Argument(metavar="PACKAGE", help="Only what is kept of these.", show_default=False)
+        list[str] | None, argument(metavar="PACKAGE", help="Only what is kept of these.", show_default=False)
     ] = None,
 ) -> Outcome[Verified]:
     """Compare every file of the store with what it was, and take out what is damaged; the next create makes it anew."""
@@ -59,9 +58,9 @@ def gc(
     *,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="DAYS", help="Only what wasn't used for so many days (30 or 30d)."),
+        option("--older-than", metavar="DAYS", help="Only what wasn't used for so many days (30 or 30d)."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> Outcome[Tidied]:
     """Remove from the store what no environment that is still there was made from."""
     tidied = tidy.gc(older_than=_days(older_than) if older_than is not None else None, dry_run=dry_run)

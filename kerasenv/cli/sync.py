@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kerasenv.cli import options
+from kerasenv.cli.parameter import option
 from kerasenv.outcome import Outcome
 from kerasenv.workflow.plan import Making
 from kerasenv.workflow.sync import Synced
@@ -16,8 +15,8 @@ def sync(
     folder: options.Folder = options.DEFAULT_FOLDER,
     *,
     lock: options.LockOfEnvironment = None,
-    keep_extra: Annotated[bool, typer.Option("--keep-extra", help="Leave what the lock doesn't have.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    keep_extra: Annotated[bool, option("--keep-extra", help="Leave what the lock doesn't have.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     python: options.Python = None,
     python_downloads: options.PythonDownloads = None,
     engine: options.EngineName = None,

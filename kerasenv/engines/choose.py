@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerasenv.engines.pip_tools import PipToolsEngine
-from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import UsageError
 from kerasenv.interpreters.serving import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
 
-ENGINES: dict[str, type[UvEngine | PipToolsEngine]] = {"uv": UvEngine, "pip-tools": PipToolsEngine}
+
+def _uv() -> Engine:
+    from kerasenv.engines.uv import UvEngine  # noqa: PLC0415  # only the engine that serves is imported
+
+    return UvEngine()
+
+
+def _pip_tools() -> Engine:
+    from kerasenv.engines.pip_tools import PipToolsEngine  # noqa: PLC0415  # as above
+
+    return PipToolsEngine()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"uv": _uv, "pip-tools": _pip_tools}
 
 
 def choose_engine(name: str | None, interpreter: Interpreter) -> tuple[Engine, str]:

@@ -14,9 +14,7 @@ from packaging.pylock import Pylock
 
 from kerasenv import process, progress
 from kerasenv.engine import BUILD_VARIABLES, NO_CHOICE, File, Resolution, ResolvedPackage, files_of
-from kerasenv.engines.mirror import at_index
 from kerasenv.errors import InstallError, ResolveError
-from kerasenv.index import SimpleIndex
 from kerasenv.scratch import scratch
 from kerasenv.uv import uv_command, uv_environ
 
@@ -104,6 +102,8 @@ class UvEngine:
 
     def install(self, request: InstallRequest) -> None:
         """Make the environment hold just what the lock selects for it; raise InstallError if a file can't be had."""
+        from kerasenv.engines.mirror import at_index  # noqa: PLC0415  # 8 ms that only installing needs
+
         with scratch("install") as folder:
             lock = folder / _LOCK_NAME
             there = at_index(request.lock, request.index, request.interpreter)
@@ -285,6 +285,8 @@ def _package(package: Package) -> ResolvedPackage:
 
 def _with_requires_python(packages: Sequence[ResolvedPackage], index: Index) -> tuple[ResolvedPackage, ...]:
     """Add which Pythons a version is for, as far as the index tells: uv heeds only lower bounds, and tells none."""
+    from kerasenv.index import SimpleIndex  # noqa: PLC0415  # 6 ms that only resolving needs
+
     try:
         there = SimpleIndex(index).files_of(package.name for package in packages)
     except ResolveError:  # uv has ways of its own to be let in

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -120,6 +119,8 @@ def _got(provider: Provider, version: Version) -> Interpreter:
     install, and uv into the build settings. So it is built in its place, and what counts is the mark beside it, which
     is written last. Who comes at the same time waits.
     """
+    from filelock import FileLock  # noqa: PLC0415  # only where a Python is missing
+
     folder, name = kept.pythons_folder(), f"{version}-{provider.NAME}"
     source = f"got by {provider.NAME}"
     folder.mkdir(parents=True, exist_ok=True)

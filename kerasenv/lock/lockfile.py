@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli
-import tomli_w
 from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError, is_valid_pylock_path
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -159,6 +158,8 @@ def lock_from(path: Path, content: bytes) -> Lock:
 def dump_lock(pylock: Pylock, promise: Promise) -> bytes:
     """Return the bytes of a lock file: the same for the same content, whatever the machine."""
     table = {**pylock.to_dict(), "tool": {"kerasenv": _promise_table(promise)}}
+    import tomli_w  # noqa: PLC0415  # most commands only read locks
+
     return (_HEADER + tomli_w.dumps(table)).encode("utf-8")
 
 

@@ -18,7 +18,6 @@ from kerasenv.lock.lockfile import Lock, Promise, default_name, dump_lock, profi
 from kerasenv.lock.pins import shipped_pins
 from kerasenv.lock.resolve import resolve_near, resolve_with_gaps
 from kerasenv.lock.satisfy import covers, differences
-from kerasenv.lock.wheels import coverage_of, nearest
 from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS, platform_of
 from kerasenv.profiles.search import find_profile, list_profiles
 
@@ -227,6 +226,8 @@ def check_platform(profile: Profile, markers: Mapping[str, str], *, cwd: Path) -
     platform = platform_of(markers)
     if platform is not None and platform.name in profile.platforms:
         return
+    from kerasenv.lock.wheels import coverage_of  # noqa: PLC0415  # only where something is wrong
+
     looked_at = [f"it is for {', '.join(PLATFORMS[name].title for name in profile.platforms)}"]
     looked_at += [
         f"no wheels for {platform.title}: {', '.join(here.lacking)}"
@@ -242,6 +243,8 @@ def check_platform(profile: Profile, markers: Mapping[str, str], *, cwd: Path) -
 
 def _elsewhere(profile: Profile, platform: Platform | None, cwd: Path) -> list[str]:
     """Return what a person can do whose machine a profile is not for, the nearest thing first."""
+    from kerasenv.lock.wheels import nearest  # noqa: PLC0415  # only where something is wrong
+
     hints = []
     others = list_profiles(cwd=cwd).profiles
     if platform is not None and (near := nearest(profile, others, platform=platform.name)):

@@ -18,8 +18,6 @@ from packaging.version import Version
 from kerasenv import progress
 from kerasenv.engine import NO_CHOICE, BuildConstraint, Index, ResolveRequest
 from kerasenv.errors import ResolveError
-from kerasenv.index import public_address
-from kerasenv.index_view import index_as_of
 from kerasenv.interpreters.serving import served_by
 from kerasenv.lock.cells import Cell, grid, is_for, marker_for, pythons_of
 from kerasenv.lock.gaps import Gap, gaps_in, served
@@ -136,6 +134,8 @@ def resolve_with_gaps(
         raise _with_reasons(error, wish) from error
     if resolution.only_here:
         cells = (_cell_of(wish.interpreter, profile),)
+    from kerasenv.index import public_address  # noqa: PLC0415  # only who resolves knows an index
+
     packages = _packages(
         resolution,
         cells,
@@ -177,6 +177,8 @@ def _index_of(wish: Wish) -> Iterator[Index]:
             looked_at=[f"--as-of {wish.as_of}"],
             hints=["Leave --offline out."],
         )
+    from kerasenv.index_view import index_as_of  # noqa: PLC0415  # 15 ms, with a server that hardly anyone needs
+
     with index_as_of(wish.index, wish.as_of, whenever=_pinned_by(wish.profile)) as view:
         yield view.index
     if view.exempt:

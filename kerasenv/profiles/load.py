@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import tomli
@@ -14,7 +15,6 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from kerasenv.errors import ProfileError
 from kerasenv.platforms import PLATFORMS
-from kerasenv.process import redact
 from kerasenv.profiles.profile import Constraint, KerasSettings
 from kerasenv.profiles.system import system_needs
 from kerasenv.profiles.variables import variables_in
@@ -241,6 +241,7 @@ def noise_of(table: Table) -> tuple[Noise, ...]:
     return tuple(rows)
 
 
+@cache
 def _import(text: str) -> str:
     """Read a statement that does nothing but import."""
     try:
@@ -281,10 +282,13 @@ def _pythons(text: str) -> SpecifierSet:
     return pythons
 
 
+@cache
 def _requirement(text: str) -> Requirement:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
+        from kerasenv.process import redact  # noqa: PLC0415  # only where something is wrong
+
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{redact(text)!r} is no requirement ({reason})") from error
     if requirement.url is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from kerasenv.errors import ProfileError
@@ -50,10 +50,10 @@ class _Place(Protocol):
     def load(self, name: str) -> RawProfile | None: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Folder:
-    path: Path
-    title: str
+    def __init__(self, path: Path, title: str) -> None:
+        self.path = path
+        self.title = title
 
     def names(self) -> list[str]:
         # A profile's lock can lie beside it
@@ -67,14 +67,11 @@ class _Folder:
         return load_profile_file(path, self.source(name), name=name) if os.path.lexists(path) else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Pyproject:
-    path: Path
-    shown: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.shown} [{'.'.join(_PYPROJECT_TABLE)}]"
+    def __init__(self, path: Path, shown: str) -> None:
+        self.path = path
+        self.shown = shown
+        self.title = f"{shown} [{'.'.join(_PYPROJECT_TABLE)}]"
 
     def names(self) -> list[str]:
         return list(self._tables())
@@ -100,6 +97,16 @@ class _Pyproject:
         return tables
 
 
+class _ReadOnce:
+    """A place of which nothing is read twice, however many profiles extend it."""
+
+    def __init__(self, place: _Place) -> None:
+        self.title = place.title
+        self.names = place.names
+        self.source = place.source
+        self.load = cache(place.load)
+
+
 def find_profile(text: str, *, cwd: Path) -> Profile:
     """Return the profile that a person means by a name or by the path of a file."""
     places = _places(cwd)
@@ -122,7 +129,7 @@ def list_profiles(*, cwd: Path) -> Listing:
     for place in _places(cwd):
         try:
             names.update(place.names())
-            readable.append(place)
+            readable.append(_ReadOnce(place))
         except ProfileError as error:
             errors[error.message] = error
     for name in sorted(names):

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
+from kerasenv.report.screen import PLAIN
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from kerasenv.progress import Step
+    from kerasenv.report.screen import Screen
 
 _TITLE_WIDTH = 12
-
-
-def make_console(*, stderr: bool) -> Console:
-    """Return a console that is plain where nobody looks: no terminal, NO_COLOR, CI."""
-    in_ci = bool(os.environ.get("CI"))
-    return Console(
-        stderr=stderr,
-        highlight=False,
-        soft_wrap=True,
-        force_terminal=False if in_ci else None,
-        no_color=True if in_ci else None,
-    )
 
 
 class TerminalProgress:
     """Shows each step as it happens, how long it took, and where a decision came from."""
 
-    def __init__(self, console: Console, *, verbosity: int) -> None:
-        self._console = console
+    def __init__(self, screen: Screen, *, verbosity: int) -> None:
+        self._screen = screen
         self._verbosity = verbosity
         self._status: Status | None = None
         self._title = ""
@@ -41,21 +29,26 @@ class TerminalProgress:
         self._title = step.title
         if self._verbosity < 0:
             return
-        if self._console.is_terminal:
-            self._status = Status(Text(step.title), console=self._console)
+        if self._screen.is_terminal:
+            from rich.status import Status  # noqa: PLC0415  # only where something can move
+            from rich.text import Text  # noqa: PLC0415  # as above
+
+            self._status = Status(Text(step.title), console=self._screen.console)
             self._status.start()
 
     def passing(self, line: str) -> None:
         """Show what goes on within the step: on a terminal for the moment, unless more is to be said."""
         if self._status is not None and self._verbosity == 0:
+            from rich.text import Text  # noqa: PLC0415  # as above
+
             self._status.update(Text(f"{self._title:<{_TITLE_WIDTH}} {line}"))
         elif self._verbosity >= 0:
-            self._console.print(Text(f"  {line}"))
+            self._screen.print((f"  {line}", PLAIN))
 
     def substep(self, line: str) -> None:
         """Show what came out of a part of the step."""
         if self._verbosity >= 0:
-            self._console.print(Text(f"  {line}", style="dim"))
+            self._screen.print((f"  {line}", "dim"))
 
     def end(self, step: Step) -> None:
         """Show what came out."""
@@ -64,21 +57,20 @@ class TerminalProgress:
             self._status = None
         if self._verbosity < 0:
             return
-        line = Text()
-        line.append("✗ " if step.failed else "✓ ", style="bold red" if step.failed else "bold green")
-        line.append(f"{step.title:<{_TITLE_WIDTH}} ", style="bold")
-        line.append(step.result or ("failed" if step.failed else ""))
-        line.append(f"  {step.seconds:.1f} s", style="dim")
-        if step.source:
-            line.append(f"  [{step.source}]", style="dim")
-        self._console.print(line)
+        self._screen.print(
+            ("✗ ", "bold red") if step.failed else ("✓ ", "bold green"),
+            (f"{step.title:<{_TITLE_WIDTH}} ", "bold"),
+            (step.result or ("failed" if step.failed else ""), PLAIN),
+            (f"  {step.seconds:.1f} s", "dim"),
+            *([(f"  [{step.source}]", "dim")] if step.source else []),
+        )
 
     def detail(self, line: str) -> None:
         """Show what helps to find out why something fails."""
         if self._verbosity > 0:
-            self._console.print(Text(f"  {line}", style="dim"))
+            self._screen.print((f"  {line}", "dim"))
 
     def note(self, text: str) -> None:
         """Show something a person should know that is no error."""
         if self._verbosity >= 0:
-            self._console.print(Text.assemble(("! ", "bold yellow"), text))
+            self._screen.print(("! ", "bold yellow"), (text, PLAIN))

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
+from kerasenv.report.screen import PLAIN
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from kerasenv.errors import KerasenvError
     from kerasenv.outcome import Outcome
+    from kerasenv.report.screen import Screen
 
 
-def print_outcome(console: Console, outcome: Outcome[object]) -> None:
+def print_outcome(screen: Screen, outcome: Outcome[object]) -> None:
     """Print what came out, and what to do next."""
     for line in outcome.text:
-        console.print(Text(line))
+        screen.print((line, PLAIN))
     if outcome.next_steps:
-        console.print()
+        screen.print()
         for line in outcome.next_steps:
-            console.print(Text(f"  {line}"))
+            screen.print((f"  {line}", PLAIN))
 
 
-def print_error(console: Console, error: KerasenvError) -> None:
+def print_error(screen: Screen, error: KerasenvError) -> None:
     """Print what happened, what was looked at, and what to type next."""
-    console.print(Text.assemble(("error: ", "bold red"), (error.message, "bold")))
+    screen.print(("error: ", "bold red"), (error.message, "bold"))
     for line in error.looked_at:
         for part in line.splitlines() or [""]:
-            console.print(Text(f"  {part}", style="dim"))
+            screen.print((f"  {part}", "dim"))
     for hint in error.hints:
-        console.print(Text.assemble(("hint: ", "bold cyan"), hint))
+        screen.print(("hint: ", "bold cyan"), (hint, PLAIN))

@@ -17,7 +17,6 @@ from kerasenv.env.intact import find_unlike, unlike_error
 from kerasenv.env.inventory import own_files, state_of, take_inventory
 from kerasenv.env.keras_home import write_keras_home
 from kerasenv.env.relocate import relocate
-from kerasenv.env.sync import carry, carry_home
 from kerasenv.env.variables import keras_home, variables_of
 from kerasenv.interpreters.serving import serving
 from kerasenv.lock.lockfile import write_file
@@ -49,6 +48,8 @@ def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     files = _fill(plan, bare)
     environment = Environment(folder=folder, receipt=_receipt(plan, variables, files))
     if plan.sync is not None:
+        from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # 5 ms that only a sync needs
+
         carry(plan.making.folder, folder, plan.sync.additions | plan.sync.others)
         carry_home(plan.making.folder, folder)
     return _proven(plan, environment)
@@ -89,6 +90,8 @@ def _fill(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
         lacking = replace(wanted, packages=missing)
         inventory = _install(plan, lacking, bare) if missing else take_inventory(bare.folder)
         if plan.sync is not None:
+            from kerasenv.env.sync import carry  # noqa: PLC0415  # as above
+
             carry(plan.making.folder, bare.folder, plan.sync.stays)
             inventory = take_inventory(bare.folder)
         files = own_files(inventory)

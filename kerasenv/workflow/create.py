@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from kerasenv import progress
 from kerasenv.engines.choose import choose_engine
 from kerasenv.env.replace import check_place, heal
-from kerasenv.lock.diff import changes
 from kerasenv.lock.lockfile import checked_name, default_name, read_lock
 from kerasenv.lock.obtain import (
     Upgrade,
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.requirements import Requirement
+
+    from kerasenv.lock.diff import Change
+    from kerasenv.lock.lockfile import Lock
 
 
 def create(
@@ -84,5 +86,11 @@ def create(
         check_machine(lock, interpreter)
     if there := already_there(lock, making, interpreter, upgrade=anew):
         return proven_again(there, lock, making, interpreter, old=old)
-    diff = tuple(changes(old.pylock, lock.pylock)) if old is not None and anew else ()
+    diff = _diff(old, lock) if old is not None and anew else ()
     return make(plan_for(lock, making, interpreter, findings), old=old, diff=diff)
+
+
+def _diff(old: Lock, new: Lock) -> tuple[Change, ...]:
+    from kerasenv.lock.diff import changes  # noqa: PLC0415  # most locks are used as they are
+
+    return tuple(changes(old.pylock, new.pylock))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 
 from kerasenv import progress
-from kerasenv.bundle.unpack import open_bundle, pythons_in, unpack_python, unpack_wheels
 from kerasenv.engine import Index
 from kerasenv.env.replace import check_place, heal
 from kerasenv.errors import UsageError
@@ -54,6 +53,8 @@ def rebuild_bundle(file: Path, making: Making) -> Made:
         raise UsageError(f"A bundle is installed by {_BUNDLE_ENGINE}.", hints=[f"Leave --engine {making.engine} out."])
     if making.index.source == "--index-url":
         raise UsageError("A bundle holds every file itself.", hints=["Leave --index-url out."])
+    from kerasenv.bundle.unpack import open_bundle, unpack_wheels  # noqa: PLC0415  # a lock needs none of it
+
     making = replace(making, index=Index(source=file.name, offline=True))
     with scratch("bundle") as folder, open_bundle(file) as bundle:
         with progress.step("Bundle") as step:
@@ -76,6 +77,8 @@ def rebuild_bundle(file: Path, making: Making) -> Made:
 
 def _interpreter_for(bundle: Bundle, making: Making) -> Interpreter:
     """Return the Python that the bundle holds, if it is for this machine and no other one is named."""
+    from kerasenv.bundle.unpack import pythons_in, unpack_python  # noqa: PLC0415  # as above
+
     platform = platform_of(this_machine())
     pythons = pythons_in(bundle, platform.name if platform else None)
     held = bundle.manifest.python
