@@ -88,23 +88,26 @@ def _is_sound(about: About) -> bool:
 
 
 def rows_of(entry: Entry) -> list[Row]:
-    """Return every file of an entry; raise OSError or ValueError if that can't be read."""
-    return [Row(path=path, kind=kind, size=size, mtime=mtime) for path, kind, size, mtime in files_of(entry)]
+    """Return every file of an entry; raise OSError or ValueError if that can't be read, or leads elsewhere."""
+    return [_row(entry, *values) for values in files_of(entry)]
+
+
+def _row(entry: Entry, path: str, kind: str, size: int, mtime: int) -> Row:
+    if not is_inside(path):
+        raise ValueError(f"{entry.key}: {path!r} lies outside")
+    if kind not in _KINDS or type(size) is not int or type(mtime) is not int:
+        raise ValueError(f"{entry.key}: {path!r} is of no kind that there is")
+    return Row(path=path, kind=kind, size=size, mtime=mtime)
 
 
 def files_of(entry: Entry) -> Iterator[tuple[str, str, int, int]]:
-    """Yield the values of every row; of tens of thousands, each a Row otherwise."""
+    """Yield the values of every row as they are written down: to be looked at, and not to be written to."""
     try:
         table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
         for folder, files in table.items():
             start = f"{folder}/" if folder else ""
             for name, kind, size, mtime in files:
-                path = f"{start}{name}"
-                if not is_inside(path):
-                    raise ValueError(f"{entry.key}: {path!r} lies outside")
-                if kind not in _KINDS or type(size) is not int or type(mtime) is not int:
-                    raise ValueError(f"{entry.key}: {path!r} is of no kind that there is")
-                yield path, kind, size, mtime
+                yield f"{start}{name}", kind, size, mtime
     except (AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{entry.key}: {error}") from error
 
