@@ -97,6 +97,7 @@ def inspect(executable: Path, *, source: str) -> Interpreter:
             bits=facts["bits"],
             markers=facts["markers"],
             source=source,
+            abi_flags=facts["abi_flags"],
         )
     except (ValueError, KeyError, TypeError):
         raise InterpreterError(

@@ -26,6 +26,8 @@ class Interpreter:
     bits: int
     markers: Mapping[str, str]
     source: str
+    abi_flags: str = ""
+    """'t' for one without a global lock, 'd' for a debug build, 'm' for any other before 3.8."""
 
     @property
     def minor(self) -> str:

@@ -40,6 +40,7 @@ def main():
         "version": full_version(sys.version_info),
         "implementation": platform.python_implementation(),
         "bits": struct.calcsize("P") * 8,
+        "abi_flags": getattr(sys, "abiflags", ""),  # Windows has none
         "markers": markers,
     }
     print(json.dumps(facts, sort_keys=True))

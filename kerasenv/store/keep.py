@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by_name, state_of, take_inventory
@@ -15,9 +16,9 @@ from kerasenv.errors import KerasenvError
 from kerasenv.scratch import scratch
 from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
 from kerasenv.store.entry import SPARE, TREE, About, Row, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import lay_anew
+from kerasenv.store.lay import discard, lay_anew
 from kerasenv.store.place import guarded, keeping, needing
-from kerasenv.store.sharing import copy, may_be_shared, share
+from kerasenv.store.sharing import copy, forbid_writing_into_shared, may_be_shared, share
 from kerasenv.store.uses import note_use
 
 if TYPE_CHECKING:
@@ -37,29 +38,48 @@ class _Unfit(Exception):
 
 
 def keep(
-    environment: Path, sources: Sequence[Source], interpreter: Interpreter, *, own: Mapping[str, str], since: int
+    environment: Path,
+    sources: Sequence[Source],
+    interpreter: Interpreter,
+    *,
+    compiled: Source | None = None,
+    own: Mapping[str, str],
+    since: int,
 ) -> None:
     """Put into the store what an environment holds of these sources, and get spares ready.
 
-    `own` are the states of the files that no RECORD tells, as they were when the environment was made, and `since` is
-    the time of that in nanoseconds: later bytecode may be of anything.
+    `compiled` is what the backend compiled when the environment was proven, if it does so; `own` are the states of the
+    files that no RECORD tells, as they were when the environment was made, and `since` is the time of that in
+    nanoseconds: what is newer may be of anything.
     """
-    keys = {source.key for source in sources}
+    keys = {source.key for source in (*sources, *([compiled] if compiled else ()))}
     with suppress(OSError, KerasenvError):
         note_use(environment, keys)
     with keeping(), needing(keys):
-        missing = [source for source in sources if not source.key.folder.is_dir()]
-        if missing:
-            packages = packages_by_name(take_inventory(environment).packages)
-            for source in missing:
-                for package in packages.get(source.name, ())[:1]:  # type: ignore[call-overload]
-                    with suppress(_Unfit, OSError, ValueError, KerasenvError):
-                        _take(environment, source, package, interpreter, own=own, since=since)
+        inventory = take_inventory(environment)
+        packages = packages_by_name(inventory.packages)
+        for source in filter(_is_missing, sources):
+            for package in packages.get(source.name, ())[:1]:  # type: ignore[call-overload]
+                with suppress(_Unfit, OSError, ValueError, KerasenvError):
+                    _take(environment, source, package, interpreter, own=own, since=since)
+        if compiled is not None and _is_missing(compiled):
+            with suppress(_Unfit, OSError, ValueError, KerasenvError):
+                _take_compiled(environment, compiled, since=since)
+        forbid_writing_into_shared(str(environment), inventory.files)
         for entry in map(open_entry, sorted(keys, key=str)):
             if entry is not None:
                 with suppress(OSError, ValueError):
                     _lend_bytecode(entry, environment)
                     make_spare(entry)
+
+
+def _is_missing(source: Source) -> bool:
+    """Say whether the store lacks an entry; what is there in its place and can't be used is taken away."""
+    if open_entry(source.key) is not None:
+        return False
+    with suppress(OSError, KerasenvError):
+        discard(source.key)
+    return True
 
 
 def _take(
@@ -97,10 +117,39 @@ def _take(
             own={path: state for path, state in states.items() if told.get(path) != state},
         )
         write_entry(folder, about, list(rows.values()), digests)
-        place = source.key.folder
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with guarded():
-            folder.rename(place)
+        _put_in_place(folder, source)
+
+
+def _put_in_place(folder: Path, source: Source) -> None:
+    place = source.key.folder
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with guarded():
+        folder.rename(place)
+
+
+def _take_compiled(environment: Path, source: Source, *, since: int) -> None:
+    """Make the entry of what the backend compiled; all of it is copied, since it writes into some of its files."""
+    with scratch("keep") as work:
+        folder = work / "entry"
+        tree = folder / TREE
+        for row in _rows(environment / source.file):
+            path = f"{source.file}/{row.path}"
+            if row.kind != "link" and row.mtime <= since:
+                os.makedirs(f"{tree}/{path}".rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # see below
+                copy(f"{environment}/{path}", f"{tree}/{path}")
+        rows = [replace(row, kind="text") for row in _rows(tree)]
+        if not rows:
+            raise _Unfit("nothing was compiled")
+        about = About(
+            file=source.file,
+            site_packages="",
+            files=len(rows),
+            bytecode=0,
+            size=sum(row.size for row in rows),
+            own={},
+        )
+        write_entry(folder, about, rows, {row.path: digest_of(tree / row.path, _HASH) for row in rows})
+        _put_in_place(folder, source)
 
 
 def _check_same(environment: Path, source: Source, package: Installed, own: Mapping[str, str]) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kerasenv import progress
+from kerasenv import process, progress
+from kerasenv.errors import ProgramError
+from kerasenv.resources import probe
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import Entry, files_of, open_entry, rows_of
+from kerasenv.store.entry import Entry, open_entry, rows_of
 from kerasenv.store.place import guarded, is_switched_on, needing
 from kerasenv.store.sharing import at_once, copy, share
 
@@ -34,21 +37,24 @@ class Taken:
     folder: Path
 
 
-def take(sources: Sequence[Source], work: Path, *, site_packages: str) -> list[Taken]:
+def take(sources: Sequence[Source], work: Path) -> list[Taken]:
     """Lay what the store has of these sources into folders of `work`; what isn't as it was is taken out of the store.
 
     A store that can't be read or locked has nothing.
     """
     taken: list[Taken] = []
-    if not is_switched_on():
+    if not sources or not is_switched_on():
         return taken
     try:
         with needing({source.key for source in sources}) as there:
-            for source in sources:
-                entry = open_entry(source.key) if source.key in there else None
-                if entry is not None and entry.about.site_packages == site_packages and _is_good(entry):
-                    taken.append(Taken(name=source.name, entry=entry, folder=_lay(entry, work)))
-    except (OSError, NotImplementedError) as error:
+            entries = {source.name: open_entry(source.key) for source in sources if source.key in there}
+            good = _good({name: entry for name, entry in entries.items() if entry is not None})
+            for name, entry in good.items():
+                try:
+                    taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work)))
+                except ValueError:
+                    discard(entry.key)
+    except (OSError, NotImplementedError, ProgramError) as error:
         progress.detail(f"nothing more is taken from the store: {error}")
     return taken
 
@@ -58,26 +64,24 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _is_good(entry: Entry) -> bool:
-    if is_as_taken(entry):
-        return True
-    progress.note(f"{entry.key.package} was changed where the store keeps it: it is made anew.")
-    discard(entry.key)
-    return False
+def _good(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """Return those that are as they were taken; the others are taken out of the store.
 
-
-def is_as_taken(entry: Entry) -> bool:
-    """Say whether what others can write into has the size and the time that it had: the files of several names."""
-    tree = str(entry.tree)
-    try:
-        for path, kind, size, mtime in files_of(entry):
-            if kind == "shared":
-                state = os.lstat(f"{tree}/{path}")
-                if state.st_mtime_ns != mtime or state.st_size != size:
-                    return False
-    except (OSError, ValueError):
-        return False
-    return True
+    What others can write into, the files of several names, must have the size and the time that it had. Another process
+    looks, since there are tens of thousands of them, and this one has other things to do meanwhile.
+    """
+    if not entries:
+        return {}
+    folders = {str(entry.key.folder): name for name, entry in entries.items()}
+    # Isolated, and without site: it needs nothing of what is installed
+    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin="\n".join(folders))
+    if answer.returncode:
+        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}")
+    changed = {folders[line] for line in answer.stdout.splitlines() if line in folders}
+    for name in changed:
+        progress.note(f"{entries[name].key.package} was changed where the store keeps it: it is made anew.")
+        discard(entries[name].key)
+    return {name: entry for name, entry in entries.items() if name not in changed}
 
 
 def discard(key: Key) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _FOR_COMPILERS = (".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".proto", ".td")
+_COMPILED = (".a", ".dll", ".dylib", ".exe", ".lib", ".pyc", ".pyd", ".so")
+_NEVER_TEXT = _COMPILED + _FOR_COMPILERS
+_SOURCE = ".py"
 _SNIFFED = 4096
 _PART = 1 << 24
 _FICLONE = 0x40049409  # linux/fs.h
@@ -33,8 +36,10 @@ _WORKERS = min(8, os.cpu_count() or 1)
 
 def may_be_shared(path: str) -> bool:
     """Say whether a file is none that a person would write into: no text, or one for compilers."""
-    if path.endswith(_FOR_COMPILERS):
+    if path.endswith(_NEVER_TEXT):
         return True
+    if path.endswith(_SOURCE):
+        return False
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  # of tens of thousands, each a Path otherwise
         return b"\0" in stream.read(_SNIFFED)
 
@@ -151,24 +156,30 @@ def _each(do: Callable[[str], object], paths: Sequence[str]) -> None:
 
 
 def part_from_others(folder: str, paths: Iterable[str]) -> None:
-    """Give text files of a folder that have several names a content of their own, and forbid writing into the others.
+    """Give text files of a folder that have several names a content of their own.
 
     An installer may have made them names of what it keeps for all later environments.
     """
-    at_once(partial(_part_from_others, folder), paths)
+    at_once(partial(_part_from_others, folder), (path for path in paths if not path.endswith(_NEVER_TEXT)))
 
 
 def _part_from_others(folder: str, path: str) -> None:
     place = f"{folder}/{path}"
     state = os.lstat(place)
-    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode):
-        return
-    if may_be_shared(place):
-        with suppress(OSError):  # it can be somebody else's
-            _forbid_writing(place)
+    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode) or may_be_shared(place):
         return
     own = f"{place}.kerasenv"
     with suppress(FileNotFoundError):
         os.unlink(own)  # noqa: PTH108  # see above
     copy(place, own)
     os.replace(own, place)  # noqa: PTH105  # see above
+
+
+def forbid_writing_into_shared(folder: str, paths: Iterable[str]) -> None:
+    """Let nobody but the superuser write into the files of a folder that have several names and are no text."""
+    for path in paths:
+        place = f"{folder}/{path}"
+        with suppress(OSError):  # gone meanwhile, or somebody else's
+            state = os.lstat(place)
+            if state.st_nlink > 1 and stat.S_ISREG(state.st_mode) and may_be_shared(place):
+                _forbid_writing(place)

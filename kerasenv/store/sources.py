@@ -15,7 +15,7 @@ from kerasenv.engine import BUILD_VARIABLES
 from kerasenv.store.place import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from packaging.pylock import Package, PackageWheel
     from packaging.tags import Tag
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 _DIGITS = 16
 _LAST_WITH_M = (3, 7)
+_COMPILES_INTO = re.compile(r'base_compiledir="?\{env\}/(\w+)')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """The file that a package is installed from, or built from."""
+    """What an entry is made from: the file that a package is installed from, or built from."""
 
     key: Key
     name: str
     file: str
+    """Of what a backend compiles, the folder of an environment that holds it."""
     tags: frozenset[str] | None
     """Those of the wheel, as 'py3-none-any'; None for what is built here."""
 
@@ -44,7 +46,8 @@ def python_key(interpreter: Interpreter) -> str:
     All releases of a minor version write the same bytecode; what comes before the first one doesn't.
     """
     python = str(interpreter.version) if interpreter.version.is_prerelease else interpreter.minor
-    return f"{python}-{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
+    flags = interpreter.abi_flags.replace("m", "")  # which is how each of its time was built
+    return f"{python}{flags}-{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
 
 
 def source_of(
@@ -60,11 +63,26 @@ def source_of(
         return _source(package, best[0].filename, digest, tags, interpreter)
     if package.sdist is None or "sha256" not in package.sdist.hashes:
         return None
-    # What is built depends on the Python it is built with, and on the tools
+    # What is built depends on the Python it is built with, on the tools, and on the libraries of the machine
     told = [package.sdist.hashes["sha256"], str(interpreter.path), str(interpreter.version), str(BUILD_VARIABLES)]
+    told.append(next(platform_tags()))
     told += sorted(map(str, build_constraints))
     digest = sha256("\n".join(told).encode()).hexdigest()
     return _source(package, package.sdist.filename, digest, None, interpreter)
+
+
+def compiled_source(templates: Mapping[str, str], lock_digest: str, interpreter: Interpreter) -> Source | None:
+    """Return what a backend compiles in environments of a lock, None if it doesn't.
+
+    Theano writes a module in C++ for every operation that it meets, and knows by itself which of those that it finds
+    are for this compiler, processor and system. THEANO_FLAGS of the lock says where they are in an environment.
+    """
+    folder = _COMPILES_INTO.search(templates.get("THEANO_FLAGS", ""))
+    if folder is None:
+        return None
+    told = "\n".join([lock_digest, str(interpreter.path), str(interpreter.version), next(platform_tags())])
+    package = f"{folder[1]}-compiled-{sha256(told.encode()).hexdigest()[:_DIGITS]}"
+    return Source(key=Key(python=python_key(interpreter), package=package), name=package, file=folder[1], tags=None)
 
 
 def _source(package: Package, file: str, digest: str, tags: frozenset[str] | None, interpreter: Interpreter) -> Source:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from kerasenv.lock.obtain import packages_here
 from kerasenv.smoke.prove import prove, smoke_error, with_smoke
 from kerasenv.store.lay import put, take
 from kerasenv.store.sharing import part_from_others
+from kerasenv.store.sources import compiled_source
 from kerasenv.system.links import make_links
 from kerasenv.workflow.keep import sources_for
 
@@ -43,9 +46,13 @@ if TYPE_CHECKING:
 
 def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
-    bare = _bare(plan, folder)
-    variables = _hook(plan, bare)
-    files = _fill(plan, bare)
+    here = packages_here(_wanted(plan), plan.interpreter)
+    # While the environment is made, the store looks through what it has
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as pool:
+        taking = pool.submit(copy_context().run, _take, plan, here, folder.parent)
+        bare = _bare(plan, folder)
+        variables = _hook(plan, bare)
+    files = _fill(plan, bare, here, taking.result())
     environment = Environment(folder=folder, receipt=_receipt(plan, variables, files))
     if plan.sync is not None:
         from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # 5 ms that only a sync needs
@@ -77,17 +84,29 @@ def _hook(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
     return variables
 
 
-def _fill(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
-    """Put the packages into it; return the state of each file whose digest no RECORD tells."""
+def _wanted(plan: Plan) -> Pylock:
+    """Return what has to be installed."""
     wanted = plan.files or plan.lock.pylock
-    if plan.sync is not None:
-        wanted = replace(wanted, packages=[one for one in wanted.packages if one.name in plan.sync.incomplete])
-    here = packages_here(wanted, plan.interpreter)
+    if plan.sync is None:
+        return wanted
+    return replace(wanted, packages=[one for one in wanted.packages if one.name in plan.sync.incomplete])
+
+
+def _take(plan: Plan, packages: list[Package], work: Path) -> list[Taken]:
+    if not plan.engine.fills_store:
+        return []
+    sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
+    compiled = compiled_source(plan.promise.variables, plan.lock.digest, plan.interpreter)
+    return take([*sources, *([compiled] if compiled else ())], work)
+
+
+def _fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: list[Taken]) -> dict[str, str]:
+    """Put the packages into it; return the state of each file whose digest no RECORD tells."""
     with progress.step("Packages") as step:
-        taken = _take(plan, here, bare)
+        taken = [one for one in taken if _fits(one, bare)]
         names = {one.name for one in taken}
-        missing = [one for one in here if one.name not in names]
-        lacking = replace(wanted, packages=missing)
+        missing = [one for one in packages if one.name not in names]
+        lacking = replace(plan.files or plan.lock.pylock, packages=missing)
         inventory = _install(plan, lacking, bare) if missing else take_inventory(bare.folder)
         if plan.sync is not None:
             from kerasenv.env.sync import carry  # noqa: PLC0415  # as above
@@ -99,8 +118,14 @@ def _fill(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
         for one in taken:
             put(one, bare.folder)
             files |= {path: state for path, state in one.entry.about.own.items() if path not in files}
-        step.done(f"{len(here)} packages, each verified by its sha256", source=_origin(plan, here, taken))
+        said = f"{len(packages)} packages, each verified by its sha256"
+        step.done(said, source=_origin(plan, len(packages), len(missing)))
     return files | _linked(plan, bare)
+
+
+def _fits(taken: Taken, bare: BareEnvironment) -> bool:
+    """Say whether an entry is of environments that have their packages in the same place."""
+    return taken.entry.about.site_packages in {"", bare.site_packages.relative_to(bare.folder).as_posix()}
 
 
 def _linked(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
@@ -108,14 +133,6 @@ def _linked(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
     make_links(bare.site_packages, plan.findings.links)
     places = [bare.site_packages / link.path for link in plan.findings.links]
     return {place.relative_to(bare.folder).as_posix(): state_of(place) or "" for place in places}
-
-
-def _take(plan: Plan, packages: list[Package], bare: BareEnvironment) -> list[Taken]:
-    if not plan.engine.fills_store:
-        return []
-    sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
-    site = bare.site_packages.relative_to(bare.folder).as_posix()
-    return take(sources, bare.folder.parent, site_packages=site)
 
 
 def _install(plan: Plan, lock: Pylock, bare: BareEnvironment) -> Inventory:
@@ -159,12 +176,12 @@ def _install_again(engine: Engine, request: InstallRequest, unlike: Unlike) -> I
     return inventory
 
 
-def _origin(plan: Plan, packages: list[Package], taken: list[Taken]) -> str:
+def _origin(plan: Plan, packages: int, missing: int) -> str:
     """Return where packages come from."""
-    if len(taken) == len(packages):
+    if packages and not missing:
         return "store"
     engine = f"{plan.engine.describe()} ({plan.why_engine})"
-    return f"{len(taken)} from the store, the others: {engine}" if taken else engine
+    return f"{packages - missing} from the store, the others: {engine}" if packages > missing else engine
 
 
 def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str]) -> Receipt:

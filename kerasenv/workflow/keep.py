@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasenv import process
+from kerasenv.errors import KerasenvError
 from kerasenv.folders import cache_folder
 from kerasenv.store.place import is_switched_on
-from kerasenv.store.sources import source_of
+from kerasenv.store.sources import compiled_source, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,10 +62,14 @@ def main(environment: Path, since: int) -> None:
     interpreter = inspect(Path(receipt.python_path), source="as in the environment")
     constraints = lock.promise.build_constraints if lock.promise else ()
     sources = sources_for(packages_here(lock.pylock, interpreter), interpreter, constraints)
-    keep(environment, sources, interpreter, own=receipt.files or {}, since=since)
+    proven = receipt.smoke is not None and receipt.smoke["passed"]
+    templates = lock.promise.variables if lock.promise and proven else {}
+    compiled = compiled_source(templates, receipt.lock_digest, interpreter)
+    keep(environment, sources, interpreter, compiled=compiled, own=receipt.files or {}, since=since)
 
 
 if __name__ == "__main__":
     if hasattr(os, "nice"):
         os.nice(_LESS_URGENT)
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    with suppress(KerasenvError):  # it was taken away meanwhile, and nobody listens
+        main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -71,6 +71,7 @@ def pretending(place: Path, **facts: Any) -> Path:
         "version": FULL,
         "implementation": "CPython",
         "bits": 64,
+        "abi_flags": "",
         "markers": dict(real.markers),
     } | facts
     return script(place, f"printf '%s\\n' {shlex.quote(json.dumps(table))}")

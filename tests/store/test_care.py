@@ -59,7 +59,7 @@ def taken_anew(small: Small, tmp_path: Path) -> Path:
     work, folder = tmp_path / "work", tmp_path / "anew"
     work.mkdir()
     folder.mkdir()
-    for one in take(small.sources, work, site_packages=SITE):
+    for one in take(small.sources, work):
         put(one, folder)
     return folder
 
@@ -580,13 +580,13 @@ class TestClear:
         """A create at work has what it asked for, whole."""
         lay: Any = importlib.import_module("kerasenv.store.lay")
 
-        real, said = lay.is_as_taken, []
+        real, said = lay._lay, []  # noqa: SLF001  # what happens between two entries
 
-        def is_as_taken(entry: Any) -> bool:
+        def laid(entry: Any, work: Path) -> Path:
             said.append(clear())
-            return bool(real(entry))
+            return real(entry, work)  # type: ignore[no-any-return]
 
-        monkeypatch.setattr(lay, "is_as_taken", is_as_taken)
+        monkeypatch.setattr(lay, "_lay", laid)
         anew = taken_anew(small, tmp_path)
 
         assert [len(one.stays) for one in said] == [2, 2]
@@ -611,7 +611,7 @@ for turn in range(6):
     small.keep()
     work, anew = own / f"work-{turn}", own / f"anew-{turn}"
     work.mkdir(); anew.mkdir()
-    for one in take(small.sources, work, site_packages=SITE):
+    for one in take(small.sources, work):
         put(one, anew)
         assert (anew / SITE / one.name / "_fast.so").read_bytes() == f"\\0{one.name} 1.0".encode(), one
         assert (anew / SITE / one.name / "__init__.py").read_text() == f"NAME = {one.name!r}\\n", one

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kerasenv.store.entry import FORMAT, About, Entry, Row, digests_of, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import Taken, discard, is_as_taken, lay_anew, put, take
+from kerasenv.store.lay import Taken, discard, lay_anew, put, take
 from kerasenv.store.place import Key, keys_there
 from kerasenv.store.sources import Source
 from tests.isolation import MACHINE
@@ -62,7 +62,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_what_is_there_is_laid(entry: Entry, tmp_path: Path) -> None:
-    (taken,) = take([SOURCE], tmp_path, site_packages=SITE)
+    (taken,) = take([SOURCE], tmp_path)
 
     assert (taken.name, taken.folder.parent) == ("thing", tmp_path)
     assert _contents(taken.folder) == FILES
@@ -74,24 +74,19 @@ def test_a_spare_is_moved(entry: Entry, tmp_path: Path) -> None:
     lay_anew(entry, entry.spare)
     number = (entry.spare / "top.txt").stat().st_ino
 
-    (taken,) = take([SOURCE], tmp_path, site_packages=SITE)
+    (taken,) = take([SOURCE], tmp_path)
 
     assert (taken.folder / "top.txt").stat().st_ino == number
     assert not entry.spare.exists()
-    (again,) = take([SOURCE], tmp_path / "work", site_packages=SITE)
+    (again,) = take([SOURCE], tmp_path / "work")
     assert _contents(again.folder) == FILES
-
-
-@pytest.mark.usefixtures("entry")
-def test_of_another_layout_nothing_is_taken(tmp_path: Path) -> None:
-    assert take([SOURCE], tmp_path, site_packages="Lib/site-packages") == []
 
 
 @pytest.mark.usefixtures("entry")
 def test_switched_off_nothing_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASENV_STORE", "0")
 
-    assert take([SOURCE], tmp_path, site_packages=SITE) == []
+    assert take([SOURCE], tmp_path) == []
 
 
 @pytest.mark.parametrize("how", ["size", "time", "missing"])
@@ -108,9 +103,8 @@ def test_what_was_changed_is_thrown_away(
         code.write_bytes(b"\0CODE" if how == "time" else b"\0c")
         moved = 1 if how == "time" else 0
         os.utime(code, ns=(state.st_mtime_ns + moved, state.st_mtime_ns + moved))
-    assert not is_as_taken(entry)
 
-    assert take([SOURCE], tmp_path, site_packages=SITE) == []
+    assert take([SOURCE], tmp_path) == []
 
     assert keys_there() == []
     assert notes == ["thing-1.0-0123456789abcdef was changed where the store keeps it: it is made anew."]
@@ -238,7 +232,7 @@ def test_hostile_rows(home: Path, content: bytes) -> None:
     with tempfile.TemporaryDirectory(dir=home) as work:
         around = set(Path(home).iterdir())
 
-        taken = take([SOURCE], Path(work) / "deep" / "er", site_packages=SITE)
+        taken = take([SOURCE], Path(work) / "deep" / "er")
 
         assert {path.name for path in Path(work).iterdir()} <= {"deep"}
         assert {path.name for path in (Path(work) / "deep").glob("*")} <= {"er"}
@@ -262,7 +256,7 @@ def test_nothing_is_laid_outside(tmp_path: Path, path: str, kind: str) -> None:
     row = Row(path=path, kind=kind, size=1, mtime=outside.stat().st_mtime_ns)
     write_entry(KEY.folder, entry.about, [*rows_of(entry), row], {})
 
-    assert take([SOURCE], tmp_path / "work" / "deep", site_packages=SITE) == []
+    assert take([SOURCE], tmp_path / "work" / "deep") == []
 
     assert list(tmp_path.rglob("outside")) == []
     assert keys_there() == []

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kerasenv.store import sharing
-from kerasenv.store.sharing import at_once, clone, copy, may_be_shared, part_from_others, share
+from kerasenv.store.sharing import (
+    at_once,
+    clone,
+    copy,
+    forbid_writing_into_shared,
+    may_be_shared,
+    part_from_others,
+    share,
+)
 from tests.programs import CHECKOUT
 
 if TYPE_CHECKING:
@@ -146,6 +154,7 @@ def test_text_parts_from_others(tmp_path: Path) -> None:
     (tmp_path / "single").write_bytes(b"single\n")
 
     part_from_others(str(tmp_path), ["text", "module.py", "code", "link", "single"])
+    forbid_writing_into_shared(str(tmp_path), ["text", "module.py", "code", "link", "single", "gone"])
 
     for name, apart in (("text", True), ("module.py", True), ("code", False)):
         kept, own = tmp_path / f"kept-{name}", tmp_path / name

@@ -16,7 +16,7 @@ from packaging.version import Version
 from kerasenv.engine import BuildConstraint
 from kerasenv.interpreters.interpreter import Interpreter
 from kerasenv.store import sources
-from kerasenv.store.sources import python_key, source_of
+from kerasenv.store.sources import compiled_source, python_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,3 +159,32 @@ def test_the_name_is_a_file_name_everywhere(version: str, other: str) -> None:
         assert re.fullmatch(r"thing-[A-Za-z0-9.+_]+-[0-9a-f]{16}", found.key.package)
         names.append(found.key.package)
     assert (names[0] == names[1]) == (str(Version(version)) == str(Version(other)))
+
+
+def test_a_python_without_a_global_lock_shares_nothing_with_others() -> None:
+    keys = {python_key(replace(_python("3.13.0"), abi_flags=flags)) for flags in ("", "t", "d", "td")}
+
+    assert len(keys) == 4
+    assert python_key(replace(_python("3.7.16"), abi_flags="m")) == "3.7-linux-x86_64"
+
+
+@pytest.mark.parametrize(
+    ("flags", "folder"),
+    [
+        ('base_compiledir="{env}/theano"', "theano"),
+        ("floatX=float32,base_compiledir={env}/made", "made"),
+        ("base_compiledir=/somewhere/else", None),
+        ("floatX=float32", None),
+        ("", None),
+    ],
+)
+def test_what_a_backend_compiles(flags: str, folder: str | None) -> None:
+    templates = {"THEANO_FLAGS": flags} if flags else {}
+
+    found = compiled_source(templates, "sha256:0", _python())
+    other = compiled_source(templates, "sha256:1", _python())
+
+    assert (found and found.file) == folder
+    if found is not None and other is not None:
+        assert found.key.package.startswith(f"{folder}-compiled-")
+        assert found.key != other.key
