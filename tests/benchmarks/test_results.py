@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.results import Disk, Results, Series, read_results, write_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    results = Results(
+        date="2030-01-01",
+        machine={"cores": 2, "cpu": "Some CPU"},
+        settings={"runs": 2},
+        pythons={"tf2-modern": "3.11.7"},
+        series=[Series(what="lock", profile="tf2-modern", contestant="uv", seconds=[0.123456789], cpu_seconds=[0.1])],
+        disk=[
+            Disk(
+                profile="tf2-modern",
+                contestant="uv",
+                environments=2,
+                own=10,
+                after_each=(12, 13),
+                second_after_model=4,
+            )
+        ],
+    )
+    place = tmp_path / "results.json"
+
+    write_results(results, place)
+    again = read_results(place)
+
+    assert again.disk == results.disk
+    assert again.series[0].seconds == [0.12346]
+    assert (again.machine, again.settings, again.pythons) == (results.machine, results.settings, results.pythons)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_figures_of_another_format_are_refused(tmp_path: Path) -> None:
+    place = tmp_path / "results.json"
+    place.write_text(json.dumps({"format": 0}), encoding="utf-8")
+
+    with pytest.raises(SystemExit, match="another format"):
+        read_results(place)
