@@ -9,7 +9,7 @@ from benchmarks import table
 from benchmarks.figures import verdicts
 from benchmarks.plot import draw
 from benchmarks.results import read_results, write_results
-from benchmarks.workshop import CHECKOUT
+from benchmarks.workshop import CHECKOUT, SLOW_MODEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,7 @@ def page_of(results: Results) -> str:
         "date": results.date,
         "runs": str(results.settings["runs"]),
         "runs_slow": str(results.settings["runs_slow"]),
+        "slow_model": str(SLOW_MODEL),
         "goals": table.markdown(table.GOALS_HEAD, table.goal_rows(verdicts(results))),
         "background": table.markdown(
             ["after", "profile", "by the clock", "of the processors"], table.background_rows(results)

@@ -69,7 +69,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_parts, default=PARTS, help=f"some of: {','.join(PARTS)}")
     parser.add_argument("--profiles", type=_names, default=PROFILES, help=f"here: {','.join(PROFILES)}")
     parser.add_argument("--runs", type=int, default=7, help="how often each is measured (here: %(default)s)")
-    parser.add_argument("--runs-slow", type=int, default=3, help="how often pip is, and all with empty caches")
+    parser.add_argument(
+        "--runs-slow", type=int, default=3, help="how often pip is, a slow model, and all with empty caches"
+    )
     parser.add_argument("--runs-startup", type=int, default=31, help="how often a start is (here: %(default)s)")
     parser.add_argument("--environments", type=int, default=10, help="how many are counted on disk")
     parser.add_argument("--work", type=Path, help="where to work: the disk that is measured (a temporary folder)")
@@ -124,9 +126,10 @@ def _measure(shop: Workshop, options: argparse.Namespace) -> Results:
 def _measure_part(part: str, shop: Workshop, job: Job, results: Results, options: argparse.Namespace) -> None:
     slow = options.runs_slow
     if part == "lock":
-        results.series += measure_locks(shop, job, runs=options.runs, runs_slow=slow)
+        results.series += measure_locks(shop, job, runs=options.runs, runs_slow=1)
     elif part == "warm":
-        results.series += measure_environments(shop, job, part, runs=options.runs, runs_slow=slow)
+        runs = slow if job.is_slow else options.runs
+        results.series += measure_environments(shop, job, part, runs=runs, runs_slow=slow)
     elif part == "cold":
         results.series += measure_environments(shop, job, part, runs=slow, runs_slow=slow)
     else:

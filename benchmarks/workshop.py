@@ -40,6 +40,10 @@ class Caches:
         return kept | {name: str(self.folder / name.lower()) for name in _CACHES}
 
 
+SLOW_MODEL = 20
+"""In seconds, in a new environment and with nothing kept of earlier ones."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """A profile with its lock, in the two forms that the contestants read, and the environment to go by."""
@@ -54,6 +58,12 @@ class Job:
     def python(self) -> str:
         """Return the interpreter that all environments are made with."""
         return self.model.receipt.python_path
+
+    @property
+    def is_slow(self) -> bool:
+        """Say whether its first model took so long that it is not run as often as the others."""
+        smoke = self.model.receipt.smoke
+        return smoke is not None and smoke["seconds"] > SLOW_MODEL
 
 
 class Workshop:
