@@ -144,7 +144,8 @@ class TestNever:
     def test_a_machine_with_nothing_but_too_new_a_python(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Such as 3.14, for which there is no TensorFlow; no machine of the developers has just that one."""
         newest = tmp_path / "python3.14"
-        facts = json.dumps({"version": "3.14.2", "implementation": "CPython", "bits": 64, "markers": {}})
+        said = {"version": "3.14.2", "implementation": "CPython", "bits": 64, "abi_flags": "", "markers": {}}
+        facts = json.dumps(said)
         newest.write_text(f"#!/bin/sh\necho {shlex.quote(facts)}\n")
         newest.chmod(0o755)
         monkeypatch.setattr(find, "_FINDERS", (running,))
