@@ -111,7 +111,7 @@ def _measure(shop: Workshop, options: argparse.Namespace) -> Results:
     if "start-up" in options.only:
         _tell("start-up")
         results.series += measure_startup(shop, runs=options.runs_startup)
-    for part in ("lock", "warm", "cold", "disk"):
+    for part in ("warm", "cold", "disk", "lock"):
         for job in jobs if part in options.only else ():
             shop.make_room(keep=tuple(one.model.folder for one in jobs))
             _tell(f"{part}, {job.profile}")
@@ -126,12 +126,13 @@ def _measure(shop: Workshop, options: argparse.Namespace) -> Results:
 def _measure_part(part: str, shop: Workshop, job: Job, results: Results, options: argparse.Namespace) -> None:
     slow = options.runs_slow
     if part == "lock":
-        results.series += measure_locks(shop, job, runs=options.runs, runs_slow=1)
+        results.series += measure_locks(shop, job, runs=slow, runs_slow=1)
     elif part == "warm":
         runs = slow if job.is_slow else options.runs
         results.series += measure_environments(shop, job, part, runs=runs, runs_slow=slow)
     elif part == "cold":
-        results.series += measure_environments(shop, job, part, runs=slow, runs_slow=slow)
+        runs = 1 if job.is_slow else slow
+        results.series += measure_environments(shop, job, part, runs=runs, runs_slow=runs)
     else:
         results.disk += measure_disk(shop, job, environments=options.environments)
 

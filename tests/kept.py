@@ -88,6 +88,7 @@ def make_small(folder: Path, *wheels: Wheel, created: str = CREATED) -> Small:
         for path, content in wheel.contents().items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_bytes(content)
+        (site / f"{wheel.stem}.dist-info" / "INSTALLER").write_text("uv", encoding="utf-8")
         record = f"{SITE}/{wheel.stem}.dist-info/RECORD"
         own[record] = state_of(folder / record) or ""
     folder.mkdir(parents=True, exist_ok=True)

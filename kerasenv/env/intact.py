@@ -38,8 +38,8 @@ class Unlike:
 def find_unlike(inventory: Inventory, *, since: int | None = None) -> Unlike | None:
     """Return which files aren't as any RECORD tells them, None if all are.
 
-    Of those that were written after `since` (nanoseconds) only the sizes are compared: the engine wrote them just now,
-    out of a file whose sha256 it verified.
+    Of those that the engine unpacked after `since` (nanoseconds) only the sizes are compared: they are from a file of
+    which it has just verified the sha256.
     """
     folder = inventory.folder
     expected: dict[str, set[str]] = {}
@@ -82,12 +82,16 @@ def unlike_error(unlike: Unlike) -> InstallError:
 
 
 def _is_new(path: str, size: int | None, since: int) -> bool:
-    """Say whether a file of this size was written just now."""
+    """Say whether a file of this size was unpacked just now.
+
+    Then the engine's cache has it too, under another name. One by itself can be a copy that was made just now, of
+    something that was unpacked long ago.
+    """
     try:
         state = os.lstat(path)
     except OSError:
         return False
-    return state.st_size == size and state.st_mtime_ns >= since
+    return state.st_size == size and state.st_mtime_ns >= since and state.st_nlink > 1
 
 
 def _is_script_of_its_wheel(file: Path, digests: set[str]) -> bool:

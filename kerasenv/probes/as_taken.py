@@ -1,13 +1,16 @@
-"""Say which entries of the store aren't as they were taken.
+"""Say which entries of the store are as they were taken.
 
-Standard input has the folder of an entry in each line. Standard output has those of which a file that several
-environments have isn't there any more, or has another size or time, and those whose table of files makes no sense. Runs on the Python that kerasenv runs on, isolated.
+Standard input is a JSON list of the folders of entries. Standard output is a JSON list with a word for each: "spare" if
+its spare is good, "tree" if that isn't there or no good and its tree is, and "" if the entry is of no use: a file isn't
+there or has another size or time, or the table of files makes no sense.
+
+Runs on the Python that kerasenv runs on, isolated.
 """
 
 import json
 import os
+import stat
 import sys
-
 
 KINDS = ("shared", "text", "link")
 AWAY = ("", ".", "..")
@@ -17,33 +20,46 @@ def leads_away(name):
     return name in AWAY or "/" in name or os.sep in name or "\0" in name
 
 
-def is_as_taken(entry):
-    tree = os.path.join(entry, "tree")
-    with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
-        table = json.load(stream)
-    lstat = os.lstat
+def is_sound(table):
     for folder, files in table.items():
         if folder and any(map(leads_away, folder.split("/"))):
             return False
-        start = "/".join([tree, folder, ""]) if folder else tree + "/"
-        for name, kind, size, time in files:
+        for name, kind, _size, _time in files:
             if leads_away(name) or kind not in KINDS:
                 return False
-            if kind == "shared":
-                state = lstat(start + name)
-                if state.st_mtime_ns != time or state.st_size != size:
-                    return False
     return True
 
 
-def main():
-    for line in sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines():
+def is_as_taken(tree, table):
+    lstat, is_link = os.lstat, stat.S_ISLNK
+    for folder, files in table.items():
+        start = "/".join([tree, folder, ""]) if folder else tree + "/"
+        for name, kind, size, time in files:
+            state = lstat(start + name)
+            if kind == "link":
+                if not is_link(state.st_mode):
+                    return False
+            elif state.st_mtime_ns != time or state.st_size != size:
+                return False
+    return True
+
+
+def good_part_of(entry):
+    try:
+        with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
+            table = json.load(stream)
+        if not is_sound(table):
+            return ""
+    except Exception:  # whatever it is, such an entry can't be used
+        return ""
+    for part in ("spare", "tree"):
         try:
-            good = is_as_taken(line)
-        except Exception:  # whatever it is, such an entry can't be used
-            good = False
-        if not good:
-            sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+            if is_as_taken(os.path.join(entry, part), table):
+                return part
+        except Exception:  # as above
+            continue
+    return ""
 
 
-main()
+if __name__ == "__main__":
+    json.dump([good_part_of(entry) for entry in json.loads(sys.stdin.buffer.read().decode("utf-8"))], sys.stdout)

@@ -9,8 +9,11 @@ Below `store/` in the user's cache lie
         tree/         the files, by their paths in an environment
         spare/        the same once more, ready to be moved into the next environment
     running/          what the processes need that are at work now
+    coming/           which processes were started that will put something in
     uses/             which environment was made from which entries, and when
+    keeper            locked by the one process at a time that puts entries in
     guard             locked for the moments in which one is chosen, or taken away
 
-An entry appears whole and never changes; it goes away as a whole.
+An entry appears whole and goes away as a whole; of what it holds only the spare comes and goes. Whoever changes what is
+written in an entry has to give the folder `entries` another name: an older kerasenv may use the same store.
 """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_WORKERS = os.cpu_count() or 1
+_WORKERS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _BY_TIME = 0
 _HEADERS = {"3.6": struct.Struct("<4x2I")}
 _HEADER = struct.Struct("<4x3I")  # since 3.7: how it is validated, then time and size of the source

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by_name, state_of, take_inventory
 from kerasenv.errors import KerasenvError
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+
     from kerasenv.env.inventory import Installed
     from kerasenv.interpreters.interpreter import Interpreter
     from kerasenv.store.entry import Entry
     from kerasenv.store.sources import Source
 
 _HASH = "sha256"
+# It writes programs that find their interpreter beside them
+_INSTALLER = "uv"
 
 
 class _Unfit(Exception):
@@ -56,21 +63,32 @@ def keep(
     with suppress(OSError, KerasenvError):
         note_use(environment, keys)
     with keeping(), needing(keys):
-        inventory = take_inventory(environment)
-        packages = packages_by_name(inventory.packages)
+        installed = take_inventory(environment).packages
+        packages = packages_by_name(installed)
+        told = Counter(path for package in installed for path in package.files or ())
+        several = {path for path, count in told.items() if count > 1}
         for source in filter(_is_missing, sources):
-            for package in packages.get(source.name, ())[:1]:  # type: ignore[call-overload]
+            for package in _only_one(packages, source.name):
                 with suppress(_Unfit, OSError, ValueError, KerasenvError):
-                    _take(environment, source, package, interpreter, own=own, since=since)
+                    _check_same(environment, source, package, own)
+                    # Of a file that another package has too, nobody but the RECORD can say what it should be
+                    alone = {path: state for path, state in own.items() if path not in several}
+                    _take(environment, source, package, interpreter, own=alone, since=since)
         if compiled is not None and _is_missing(compiled):
             with suppress(_Unfit, OSError, ValueError, KerasenvError):
                 _take_compiled(environment, compiled, since=since)
-        forbid_writing_into_shared(str(environment), inventory.files)
-        for entry in map(open_entry, sorted(keys, key=str)):
+        forbid_writing_into_shared(str(environment), told)
+        for entry in map(open_entry, sorted({source.key for source in sources}, key=str)):
             if entry is not None:
-                with suppress(OSError, ValueError):
+                with suppress(OSError, ValueError, KerasenvError):
                     _lend_bytecode(entry, environment)
                     make_spare(entry)
+
+
+def _only_one(packages: Mapping[NormalizedName, Sequence[Installed]], name: str) -> Sequence[Installed]:
+    """Return the package of a name, nothing if it was installed twice."""
+    found = packages.get(canonicalize_name(name), ())
+    return found if len(found) == 1 else ()
 
 
 def _is_missing(source: Source) -> bool:
@@ -92,7 +110,6 @@ def _take(
     since: int,
 ) -> None:
     """Make the entry of a package from what lies in an environment."""
-    _check_same(environment, source, package, own)
     with scratch("keep") as work:
         folder = work / "entry"
         tree = folder / TREE
@@ -159,9 +176,11 @@ def _check_same(environment: Path, source: Source, package: Installed, own: Mapp
         raise _Unfit("its RECORD is another one")
     if f"{package.info}/direct_url.json" in package.files:
         raise _Unfit("it names the place that it came from")
+    if (environment / package.info / "INSTALLER").read_text("utf-8").strip() != _INSTALLER:
+        raise _Unfit("its programs name the environment that they are for")
     wheel = (environment / package.info / "WHEEL").read_text("utf-8", errors="replace")
     tags = {line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")}
-    if source.tags is not None and tags != source.tags:
+    if (source.tags is not None and tags != source.tags) or tags in source.other_tags:
         raise _Unfit("it was installed from another wheel")
 
 
@@ -258,7 +277,8 @@ def _lend(source: str, target: str) -> None:
     if os.path.lexists(target):
         return
     folder, _, name = target.rpartition("/")
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103  # see above
+    with suppress(FileExistsError):
+        os.mkdir(folder)  # noqa: PTH102  # see above; what is above it may be gone by now, and is not to come back
     beside = f"{folder}/kerasenv-{os.getpid()}-{name}"  # bytecode of nothing, if it should stay
     try:
         share(source, beside)

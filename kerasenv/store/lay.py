@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -11,15 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kerasenv import process, progress
-from kerasenv.errors import ProgramError
+from kerasenv.errors import KerasenvError, ProgramError
 from kerasenv.resources import probe
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import Entry, open_entry, rows_of
+from kerasenv.store.entry import SPARE, Entry, open_entry, rows_of
 from kerasenv.store.place import guarded, is_switched_on, needing
 from kerasenv.store.sharing import at_once, copy, share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from kerasenv.store.place import Key
@@ -47,14 +48,15 @@ def take(sources: Sequence[Source], work: Path) -> list[Taken]:
         return taken
     try:
         with needing({source.key for source in sources}) as there:
-            entries = {source.name: open_entry(source.key) for source in sources if source.key in there}
-            good = _good({name: entry for name, entry in entries.items() if entry is not None})
-            for name, entry in good.items():
+            found = [(source.name, open_entry(source.key)) for source in sources if source.key in there]
+            for name, entry in _good([(name, entry) for name, entry in found if entry is not None]):
                 try:
                     taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work)))
                 except ValueError:
-                    discard(entry.key)
-    except (OSError, NotImplementedError, ProgramError) as error:
+                    _discard_if_possible(entry.key)
+                except OSError as error:
+                    progress.detail(f"{entry.key} isn't taken from the store: {error}")
+    except (OSError, NotImplementedError, KerasenvError) as error:
         progress.detail(f"nothing more is taken from the store: {error}")
     return taken
 
@@ -64,24 +66,34 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _good(entries: dict[str, Entry]) -> dict[str, Entry]:
-    """Return those that are as they were taken; the others are taken out of the store.
+def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
+    """Yield those that are as they were taken; the others are taken out of the store.
 
-    What others can write into, the files of several names, must have the size and the time that it had. Another process
-    looks, since there are tens of thousands of them, and this one has other things to do meanwhile.
+    Each file of a spare, or else of the tree, must have the size and the time that it had. Another process looks, since
+    there are tens of thousands of them, and this one has other things to do meanwhile.
     """
     if not entries:
-        return {}
-    folders = {str(entry.key.folder): name for name, entry in entries.items()}
+        return
+    folders = json.dumps([str(entry.key.folder) for _, entry in entries])
     # Isolated, and without site: it needs nothing of what is installed
-    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin="\n".join(folders))
-    if answer.returncode:
-        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}")
-    changed = {folders[line] for line in answer.stdout.splitlines() if line in folders}
-    for name in changed:
-        progress.note(f"{entries[name].key.package} was changed where the store keeps it: it is made anew.")
-        discard(entries[name].key)
-    return {name: entry for name, entry in entries.items() if name not in changed}
+    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin=folders)
+    try:
+        good = json.loads(answer.stdout)
+    except ValueError:
+        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
+    for (name, entry), what in zip(entries, good, strict=True):
+        if what:
+            if what != SPARE:
+                shutil.rmtree(entry.spare, ignore_errors=True)  # there is none, or it is damaged
+            yield name, entry
+        else:
+            progress.note(f"{entry.key.package} was changed where the store keeps it: it is made anew.")
+            _discard_if_possible(entry.key)
+
+
+def _discard_if_possible(key: Key) -> None:
+    with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
+        discard(key)
 
 
 def discard(key: Key) -> None:

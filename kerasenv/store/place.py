@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from kerasenv.folders import cache_folder
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 _SWITCH = "KERASENV_STORE"
 _KEEPER = "keeper"
+_PATIENCE = 30
+"""For how many seconds a lock is waited for that is held for milliseconds, and a process that was started."""
+_DIGITS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +68,7 @@ def guarded() -> Iterator[None]:
 
     folder = store_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "guard"):
+    with FileLock(folder / "guard", timeout=_PATIENCE):
         yield
 
 
@@ -78,11 +83,13 @@ def needing(keys: Iterable[Key]) -> Iterator[frozenset[Key]]:
     running = store_folder() / "running"
     note = running / f"{uuid.uuid4().hex}.json"
     lock = FileLock(note.with_suffix(".lock"))
+    wanted = frozenset(keys)
     with guarded():
-        there = frozenset(key for key in keys if key.folder.is_dir())
+        there = frozenset(key for key in wanted if key.folder.is_dir())
         running.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
-        note.write_text(json.dumps(sorted(map(str, there))), encoding="utf-8")
+        # Those that aren't there too: whoever needs them may be about to put them in
+        note.write_text(json.dumps(sorted(map(str, wanted))), encoding="utf-8")
     try:
         yield there
     finally:
@@ -121,10 +128,39 @@ def keeping() -> Iterator[None]:
         yield
 
 
+def announce(environment: Path) -> None:
+    """Note that a process was started that puts into the store what an environment holds."""
+    note = _announcement(environment)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.touch()
+
+
+def withdraw(environment: Path) -> None:
+    """Note that this process is done."""
+    with suppress(OSError):
+        _announcement(environment).unlink(missing_ok=True)
+
+
+def _announcement(environment: Path) -> Path:
+    return store_folder() / "coming" / sha256(os.fsencode(environment)).hexdigest()[:_DIGITS]
+
+
+def _is_coming() -> bool:
+    """Say whether a process was started of which nothing else is to be seen yet."""
+    young = time.time() - _PATIENCE
+    for note in (store_folder() / "coming").glob("*"):
+        with suppress(OSError):
+            if note.stat().st_mtime > young:
+                return True
+    return False
+
+
 def is_busy() -> bool:
-    """Say whether a process is putting something into the store."""
+    """Say whether a process is putting something into the store, or is about to."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  # see above
 
+    if _is_coming():
+        return True
     lock = store_folder() / _KEEPER
     if not lock.exists():
         return False

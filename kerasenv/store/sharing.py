@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -129,7 +130,8 @@ _CLONING: dict[str, Callable[[str, str], bool]] = {"linux": _clone_on_linux, "da
 
 def _as_before(path: str, state: os.stat_result) -> None:
     os.chmod(path, stat.S_IMODE(state.st_mode))  # noqa: PTH101  # see above
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    # Theano doesn't use what it compiled once that wasn't read for weeks
+    os.utime(path, ns=(time.time_ns(), state.st_mtime_ns))
 
 
 def _forbid_writing(path: str) -> None:
@@ -168,7 +170,7 @@ def _part_from_others(folder: str, path: str) -> None:
     state = os.lstat(place)
     if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode) or may_be_shared(place):
         return
-    own = f"{place}.kerasenv"
+    own = f"{place.rpartition('/')[0]}/.kerasenv-{state.st_ino}"  # short, whatever the file is called
     with suppress(FileNotFoundError):
         os.unlink(own)  # noqa: PTH108  # see above
     copy(place, own)
@@ -179,7 +181,7 @@ def forbid_writing_into_shared(folder: str, paths: Iterable[str]) -> None:
     """Let nobody but the superuser write into the files of a folder that have several names and are no text."""
     for path in paths:
         place = f"{folder}/{path}"
-        with suppress(OSError):  # gone meanwhile, or somebody else's
+        with suppress(OSError, ValueError):  # gone meanwhile, somebody else's, or what no file can be called
             state = os.lstat(place)
             if state.st_nlink > 1 and stat.S_ISREG(state.st_mode) and may_be_shared(place):
                 _forbid_writing(place)

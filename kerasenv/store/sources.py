@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.tags import compatible_tags, cpython_tags, platform_tags
@@ -38,6 +40,8 @@ class Source:
     """Of what a backend compiles, the folder of an environment that holds it."""
     tags: frozenset[str] | None
     """Those of the wheel, as 'py3-none-any'; None for what is built here."""
+    other_tags: frozenset[frozenset[str]] = frozenset()
+    """Those of the wheels that are not meant, if it is built here."""
 
 
 def python_key(interpreter: Interpreter) -> str:
@@ -53,14 +57,15 @@ def python_key(interpreter: Interpreter) -> str:
 def source_of(
     package: Package, interpreter: Interpreter, build_constraints: Sequence[BuildConstraint] = ()
 ) -> Source | None:
-    """Return the file that an installer takes, None if there is none, or no sha256 of it."""
+    """Return the file that an installer takes, None if there is none, no sha256 of it, or nobody knows which it is."""
+    if interpreter.abi_flags.replace("m", ""):
+        return None
     best = _best(package.wheels or (), interpreter)
     if best:
         digest = best[0].hashes.get("sha256")
         if len(best) > 1 or not digest:  # which of two that suit alike is taken, only an installer decides
             return None
-        tags = frozenset(map(str, parse_wheel_filename(best[0].filename)[-1]))
-        return _source(package, best[0].filename, digest, tags, interpreter)
+        return _source(package, best[0].filename, digest, _tags_of(best[0].filename), interpreter)
     if package.sdist is None or "sha256" not in package.sdist.hashes:
         return None
     # What is built depends on the Python it is built with, on the tools, and on the libraries of the machine
@@ -68,21 +73,31 @@ def source_of(
     told.append(next(platform_tags()))
     told += sorted(map(str, build_constraints))
     digest = sha256("\n".join(told).encode()).hexdigest()
-    return _source(package, package.sdist.filename, digest, None, interpreter)
+    others = frozenset(filter(None, (_tags_of(wheel.filename) for wheel in package.wheels or ())))
+    return replace(_source(package, package.sdist.filename, digest, None, interpreter), other_tags=others)
 
 
 def compiled_source(templates: Mapping[str, str], lock_digest: str, interpreter: Interpreter) -> Source | None:
     """Return what a backend compiles in environments of a lock, None if it doesn't.
 
-    Theano writes a module in C++ for every operation that it meets, and knows by itself which of those that it finds
-    are for this compiler, processor and system. THEANO_FLAGS of the lock says where they are in an environment.
+    Theano writes a module in C++ for every operation that it meets, and compiles it for this very processor.
+    THEANO_FLAGS of the lock says where they are in an environment.
     """
     folder = _COMPILES_INTO.search(templates.get("THEANO_FLAGS", ""))
     if folder is None:
         return None
-    told = "\n".join([lock_digest, str(interpreter.path), str(interpreter.version), next(platform_tags())])
+    told = "\n".join([lock_digest, str(interpreter.path), str(interpreter.version), platform.platform(), _processor()])
     package = f"{folder[1]}-compiled-{sha256(told.encode()).hexdigest()[:_DIGITS]}"
     return Source(key=Key(python=python_key(interpreter), package=package), name=package, file=folder[1], tags=None)
+
+
+def _processor() -> str:
+    """Return what tells processors apart that can't run the same code, as far as the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
 def _source(package: Package, file: str, digest: str, tags: frozenset[str] | None, interpreter: Interpreter) -> Source:
@@ -90,6 +105,14 @@ def _source(package: Package, file: str, digest: str, tags: frozenset[str] | Non
     version = re.sub(r"[^A-Za-z0-9.+]", "_", str(package.version))
     name = f"{package.name}-{version}-{digest[:_DIGITS].lower()}"
     return Source(key=Key(python=python_key(interpreter), package=name), name=package.name, file=file, tags=tags)
+
+
+def _tags_of(wheel: str) -> frozenset[str]:
+    """Return the tags of a wheel by its file name; none of one whose name no installer of today takes."""
+    try:
+        return frozenset(map(str, parse_wheel_filename(wheel)[-1]))
+    except InvalidWheelFilename:
+        return frozenset()
 
 
 def _best(wheels: Sequence[PackageWheel], interpreter: Interpreter) -> list[PackageWheel]:

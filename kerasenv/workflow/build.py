@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -93,8 +94,8 @@ def _wanted(plan: Plan) -> Pylock:
 
 
 def _take(plan: Plan, packages: list[Package], work: Path) -> list[Taken]:
-    if not plan.engine.fills_store:
-        return []
+    if not plan.engine.fills_store or plan.sync is not None:
+        return []  # what has to be mended may have come out of the store as it is
     sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
     compiled = compiled_source(plan.promise.variables, plan.lock.digest, plan.interpreter)
     return take([*sources, *([compiled] if compiled else ())], work)
@@ -116,8 +117,9 @@ def _fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: lis
         files = own_files(inventory)
         # What the store has is known file by file, and comes in only now, when nobody has to look at it any more
         for one in taken:
+            own = one.entry.about.own
+            files |= {path: own[path] for path in own if not os.path.lexists(bare.folder / path)}
             put(one, bare.folder)
-            files |= {path: state for path, state in one.entry.about.own.items() if path not in files}
         said = f"{len(packages)} packages, each verified by its sha256"
         step.done(said, source=_origin(plan, len(packages), len(missing)))
     return files | _linked(plan, bare)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kerasenv import process
 from kerasenv.errors import KerasenvError
 from kerasenv.folders import cache_folder
-from kerasenv.store.place import is_switched_on
+from kerasenv.store.place import announce, is_switched_on, withdraw
 from kerasenv.store.sources import compiled_source, source_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def keep_afterwards(environment: Path) -> None:
     cache = cache_folder()
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
+        announce(environment)
     words = [sys.executable, "-m", __name__, str(environment), str(time.time_ns())]
     process.leave_behind(words, environ=os.environ, cwd=cache)
 
@@ -62,6 +63,8 @@ def main(environment: Path, since: int) -> None:
     interpreter = inspect(Path(receipt.python_path), source="as in the environment")
     constraints = lock.promise.build_constraints if lock.promise else ()
     sources = sources_for(packages_here(lock.pylock, interpreter), interpreter, constraints)
+    if lock.promise is None:  # it was built with what the profile says, which may be another one by now
+        sources = [source for source in sources if source.tags is not None]
     proven = receipt.smoke is not None and receipt.smoke["passed"]
     templates = lock.promise.variables if lock.promise and proven else {}
     compiled = compiled_source(templates, receipt.lock_digest, interpreter)
@@ -71,5 +74,9 @@ def main(environment: Path, since: int) -> None:
 if __name__ == "__main__":
     if hasattr(os, "nice"):
         os.nice(_LESS_URGENT)
-    with suppress(KerasenvError):  # it was taken away meanwhile, and nobody listens
+    try:
         main(Path(sys.argv[1]), int(sys.argv[2]))
+    except KerasenvError:  # it was taken away meanwhile, and nobody listens
+        pass
+    finally:
+        withdraw(Path(sys.argv[1]))

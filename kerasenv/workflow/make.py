@@ -132,7 +132,7 @@ def make(plan: Plan, *, old: Lock | None, diff: tuple[Change, ...] = ()) -> Made
         if written:
             _take_back(lock, old)
         raise
-    if plan.engine.fills_store:
+    if plan.engine.fills_store and plan.files is None:  # what a bundle has built stays with its bundle
         keep_afterwards(folder)
     return Made(
         environment=open_environment(folder),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kerasenv.env.intact import find_unlike, unlike_error
+from kerasenv.env.intact import Unlike, find_unlike, unlike_error
 from kerasenv.env.inventory import take_inventory
 from kerasenv.progress import listening
 from kerasenv.uv import uv_command
@@ -97,18 +97,24 @@ def _edit(environment: Path, *names: str) -> None:
         place.write_bytes(content + b"\n")
 
 
-def test_what_was_written_just_now_is_compared_by_its_size(environment: Path) -> None:
-    """The engine wrote it out of a file whose sha256 it verified; what is older was in its cache before."""
-    (same, other) = (next(environment.rglob(f"tiny/{number:02}.py")) for number in (1, 2))
-    since = min(same.stat().st_mtime_ns, other.stat().st_mtime_ns)
-    for place, text in ((same, "y = 1\n"), (other, "x = 10\n")):
+def test_what_was_unpacked_just_now_is_compared_by_its_size(environment: Path) -> None:
+    """The engine unpacked it from a file whose sha256 it verified. What has no other name may be a copy of anything."""
+    same, other, alone = (next(environment.rglob(f"tiny/{number:02}.py")) for number in (1, 2, 3))
+    since = min(place.stat().st_mtime_ns for place in (same, other, alone))
+    for place, text in ((same, "y = 1\n"), (other, "x = 10\n"), (alone, "z = 1\n")):
         place.unlink()
         place.write_text(text, "utf-8")
+    for place in (same, other):
+        place.with_suffix(".kept").hardlink_to(place)  # as in the cache of the engine
 
     by_size = find_unlike(take_inventory(environment), since=since)
-    by_digest = find_unlike(take_inventory(environment), since=max(one.stat().st_mtime_ns for one in (same, other)) + 1)
+    later = max(place.stat().st_mtime_ns for place in (same, other, alone)) + 1
+    by_digest = find_unlike(take_inventory(environment), since=later)
 
-    assert by_size is not None
-    assert [line.rpartition("/")[2] for line in by_size.told] == ["02.py (changed)"]
-    assert by_digest is not None
-    assert [line.rpartition("/")[2] for line in by_digest.told] == ["01.py (changed)", "02.py (changed)"]
+    assert _told(by_size) == ["02.py (changed)", "03.py (changed)"]
+    assert _told(by_digest) == ["01.py (changed)", "02.py (changed)", "03.py (changed)"]
+
+
+def _told(unlike: Unlike | None) -> list[str]:
+    assert unlike is not None
+    return [line.rpartition("/")[2] for line in unlike.told]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kerasenv.env.inventory import digest_of, state_of
 from kerasenv.venv import python_in
 from tests.local_index import Sdist, Wheel
 from tests.programs import CHECKOUT, KERASENV, find_python
@@ -207,6 +208,22 @@ def test_one_that_says_of_itself_that_it_is_of_another_wheel(own: Rig) -> None:
     assert "told-1.0" not in _kept(own)
 
 
+def test_what_pip_installed(rig: Rig) -> None:
+    """Its programs begin with the path of the environment that they are for, and would run that one's Python."""
+    first = rig.create("first")
+    (info,) = rig.site(first).glob("varied-*.dist-info")
+    (info / "INSTALLER").write_bytes(b"pip\n")
+    record = info / "RECORD"
+    rows = [row for row in record.read_text("utf-8").splitlines() if "/INSTALLER," not in row]
+    rows.append(f"{info.name}/INSTALLER,{digest_of(info / 'INSTALLER', 'sha256')},4")
+    record.write_text("\n".join([*rows, ""]), "utf-8")
+    _renew_receipt(first, record)
+
+    rig.keep()
+
+    assert _kept(rig) == ["pip-26.0", "plain-1.0"]
+
+
 class _Mistagged(Wheel):
     """A wheel whose file name says something else than the WHEEL in it."""
 
@@ -246,8 +263,6 @@ def test_rows_that_are_no_files(own: Rig, row: str) -> None:
 
 def _renew_receipt(environment: Path, file: Path) -> None:
     """Let the receipt say that a file was so when the environment was made."""
-    from kerasenv.env.inventory import state_of
-
     receipt = environment / "kerasenv.json"
     table = json.loads(receipt.read_text("utf-8"))
     table["files"][file.relative_to(environment).as_posix()] = state_of(file)
@@ -391,6 +406,9 @@ def test_one_that_is_killed_leaves_only_whole_entries(rig: Rig) -> None:
     with rig.start_keeper(first) as keeper:
         assert keeper.communicate()[1] == ""
     assert _kept(rig) == ["pip-26.0", "plain-1.0", "varied-1.0"]
+    shutil.rmtree(rig.store)  # it has something to do once more, and so clears away what others left
+    with rig.start_keeper(first) as keeper:
+        assert keeper.communicate()[1] == ""
     assert [path for path in (rig.store.parent / "work").iterdir() if path.name != "guard"] == []
     second = rig.create("second")
     rig.verify(second)

@@ -111,6 +111,42 @@ def test_what_was_changed_is_thrown_away(
     discard(KEY)  # somebody else was before us
 
 
+@pytest.mark.parametrize("how", ["empty", "missing", "older"])
+def test_a_spare_that_was_changed_is_not_taken(entry: Entry, tmp_path: Path, how: str) -> None:
+    """As after a loss of power, or when something tidies up single files."""
+    lay_anew(entry, entry.spare)
+    text = entry.spare / "top.txt"
+    state = text.stat()
+    text.unlink()
+    if how != "missing":
+        text.write_bytes(b"" if how == "empty" else FILES["top.txt"])
+        moved = state.st_mtime_ns - (how == "older")
+        os.utime(text, ns=(moved, moved))
+
+    (taken,) = take([SOURCE], tmp_path)
+
+    assert _contents(taken.folder) == FILES
+    assert not entry.spare.exists()
+
+
+def test_text_that_was_cut_off(entry: Entry, tmp_path: Path) -> None:
+    (entry.tree / "top.txt").write_bytes(b"")
+
+    assert take([SOURCE], tmp_path) == []
+    assert keys_there() == []
+
+
+def test_a_path_that_ends_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where lines end differs from program to program."""
+    odd = tmp_path / "a\x0bb\u2028c"
+    monkeypatch.setattr("kerasenv.store.place.cache_folder", lambda: odd)
+    monkeypatch.setattr("kerasenv.scratch.cache_folder", lambda: odd)
+    entry = _make(FILES)
+    (entry.tree / "top.txt").write_bytes(b"")
+
+    assert take([SOURCE], tmp_path / "work") == []
+
+
 def test_a_link_stays_what_it_is(tmp_path: Path) -> None:
     entry = _make(FILES)
     (entry.tree / "link").symlink_to("top.txt")
