@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks import table
 from benchmarks.figures import verdicts
 from benchmarks.plot import draw
-from benchmarks.results import read_results, write_results
+from benchmarks.results import joined, read_results, write_results
 from benchmarks.workshop import CHECKOUT, SLOW_MODEL
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ MACHINE = {
 }
 
 
-def publish(source: Path) -> None:
+def publish(sources: list[Path]) -> None:
     """Keep the figures, draw them, and write the page."""
-    results = read_results(source)
+    results = joined([read_results(source) for source in sources])
     write_results(results, RESULTS)
     draw(results, PLOT)
     PAGE.write_text(page_of(results), encoding="utf-8", newline="\n")

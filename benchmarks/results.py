@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,6 +92,23 @@ def read_results(place: Path) -> Results:
     series = [Series(**row) for row in table.pop("series")]
     disk = [Disk(**{**row, "after_each": tuple(row["after_each"])}) for row in table.pop("disk")]
     return Results(**table, series=series, disk=disk)
+
+
+def joined(runs: list[Results]) -> Results:
+    """Return the parts of several runs on one machine as one; the first says how often all was measured.
+
+    What is compared stays together: a part is of one run alone.
+    """
+    first = runs[0]
+    for one in runs[1:]:
+        if one.machine != first.machine or one.date != first.date:
+            raise SystemExit("These figures are of different machines, versions or days.")
+        if {(row.what, row.profile) for row in one.series} & {(row.what, row.profile) for row in first.series}:
+            raise SystemExit("These figures have the same part twice: name only one of them.")
+        pythons = first.pythons | one.pythons
+        series, disk = [*first.series, *one.series], [*first.disk, *one.disk]
+        first = replace(first, pythons=pythons, series=series, disk=disk)
+    return first
 
 
 def _rounded(value: Any) -> Any:

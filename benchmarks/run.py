@@ -78,7 +78,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--room", type=float, default=40, help="GiB that must be free before a series (%(default)s)")
     parser.add_argument("--out", type=Path, help="where to write the figures, as JSON")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the tables of these figures")
-    parser.add_argument("--publish", type=Path, metavar="FILE", help="make the documentation's page of these figures")
+    parser.add_argument(
+        "--publish", type=Path, nargs="+", metavar="FILE", help="make the documentation's page of these"
+    )
     options = parser.parse_args()
     if min(options.runs, options.runs_slow, options.runs_startup) < 1 or options.environments < 2:  # noqa: PLR2004
         parser.error("at least one run, and two environments")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TREE, SPARE = "tree", "spare"
-_KINDS = ("shared", "text", "link")
+KINDS = frozenset({"shared", "text", "link"})
 _LEADING_AWAY = frozenset({"", ".", ".."})
 
 
@@ -95,7 +95,7 @@ def rows_of(entry: Entry) -> list[Row]:
 def _row(entry: Entry, path: str, kind: str, size: int, mtime: int) -> Row:
     if not is_inside(path):
         raise ValueError(f"{entry.key}: {path!r} lies outside")
-    if kind not in _KINDS or type(size) is not int or type(mtime) is not int:
+    if kind not in KINDS or type(size) is not int or type(mtime) is not int:
         raise ValueError(f"{entry.key}: {path!r} is of no kind that there is")
     return Row(path=path, kind=kind, size=size, mtime=mtime)
 

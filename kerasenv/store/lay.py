@@ -15,7 +15,7 @@ from kerasenv import process, progress
 from kerasenv.errors import KerasenvError, ProgramError
 from kerasenv.resources import probe
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import SPARE, Entry, open_entry, rows_of
+from kerasenv.store.entry import KINDS, SPARE, Entry, files_of, is_inside, open_entry
 from kerasenv.store.place import guarded, is_switched_on, needing
 from kerasenv.store.sharing import at_once, copy, share
 
@@ -117,10 +117,11 @@ def _lay(entry: Entry, work: Path) -> Path:
 
 def lay_anew(entry: Entry, folder: Path) -> None:
     """Lay the files of an entry into a new folder one by one."""
-    rows = rows_of(entry)
-    for inside in sorted({row.path.rpartition("/")[0] for row in rows}):
+    kinds = {path: kind for path, kind, _, _ in files_of(entry)}
+    if not all(map(is_inside, kinds)) or not KINDS.issuperset(kinds.values()):
+        raise ValueError(f"{entry.key}: a file lies outside, or is of no kind that there is")
+    for inside in sorted({path.rpartition("/")[0] for path in kinds}):
         os.makedirs(f"{folder}/{inside}", exist_ok=True)  # noqa: PTH103  # of thousands, each a Path otherwise
-    kinds = {row.path: row.kind for row in rows}
     at_once(partial(_lay_file, str(entry.tree), str(folder), kinds), kinds)
 
 

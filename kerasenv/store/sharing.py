@@ -33,6 +33,8 @@ _FICLONE = 0x40049409  # linux/fs.h
 _CANT = {errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.EXDEV}
 _WRITING = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _WORKERS = min(8, os.cpu_count() or 1)
+# Where the system lets an open file be changed without looking for its path again
+_BY_NUMBER = {os.chmod, os.utime} <= os.supports_fd
 
 
 def may_be_shared(path: str) -> bool:
@@ -56,7 +58,7 @@ def share(source: str, target: str) -> None:
     except (OSError, NotImplementedError):  # another file system, or one without links, or too many of them
         copy(source, target)
     else:
-        _forbid_writing(target)
+        _forbid_writing(source)
 
 
 def copy(source: str, target: str) -> None:
@@ -69,7 +71,10 @@ def copy(source: str, target: str) -> None:
         with open(target, "xb") as new, _none_by_halves(target):  # noqa: PTH123  # see above
             shutil.copyfileobj(old, new, max(min(state.st_size, _PART), 1))
             new.flush()
-    _as_before(target, state)
+            if _BY_NUMBER:
+                _as_before(new.fileno(), state)
+    if not _BY_NUMBER:
+        _as_before(target, state)
 
 
 @contextmanager
@@ -93,12 +98,12 @@ _CANT_CLONE: set[int] = set()
 
 
 def _clone_on_linux(source: str, target: str) -> bool:
+    if os.lstat(source).st_dev in _CANT_CLONE:
+        return False
     import fcntl  # noqa: PLC0415  # not on Windows
 
     with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
         state = os.fstat(old.fileno())
-        if state.st_dev in _CANT_CLONE:
-            return False
         with open(target, "xb", buffering=0) as new:  # noqa: PTH123  # see above
             try:
                 fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
@@ -128,7 +133,7 @@ def _clone_on_macos(source: str, target: str) -> bool:
 _CLONING: dict[str, Callable[[str, str], bool]] = {"linux": _clone_on_linux, "darwin": _clone_on_macos}
 
 
-def _as_before(path: str, state: os.stat_result) -> None:
+def _as_before(path: str | int, state: os.stat_result) -> None:
     os.chmod(path, stat.S_IMODE(state.st_mode))  # noqa: PTH101  # see above
     # Theano doesn't use what it compiled once that wasn't read for weeks
     os.utime(path, ns=(time.time_ns(), state.st_mtime_ns))
