@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TEMPERATURES = ("cold", "warm")
+_THE_SAME = ("system", "architecture", "cpu", "cores", "filesystem", "kerasenv", "python", "uv")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -101,7 +102,7 @@ def joined(runs: list[Results]) -> Results:
     """
     first = runs[0]
     for one in runs[1:]:
-        if one.machine != first.machine or one.date != first.date:
+        if one.date != first.date or any(one.machine.get(name) != first.machine.get(name) for name in _THE_SAME):
             raise SystemExit("These figures are of different machines, versions or days.")
         if {(row.what, row.profile) for row in one.series} & {(row.what, row.profile) for row in first.series}:
             raise SystemExit("These figures have the same part twice: name only one of them.")

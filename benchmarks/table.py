@@ -45,6 +45,8 @@ def aligned(head: Sequence[str], rows: Rows) -> str:
 
 def markdown(head: Sequence[str], rows: Rows) -> str:
     """Return a table for a page."""
+    if not rows:
+        return "Not measured this time."
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

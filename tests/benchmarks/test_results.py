@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.results import Disk, Results, Series, read_results, write_results
+from benchmarks.results import Disk, Results, Series, joined, read_results, write_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,20 @@ def test_figures_of_another_format_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SystemExit, match="another format"):
         read_results(place)
+
+
+def _run(*parts: str, cpu: str = "Some CPU", pip: str = "23") -> Results:
+    series = [Series(what=part, profile="tf2-modern", contestant="uv", seconds=[1.0]) for part in parts]
+    return Results(date="2030-01-01", machine={"cpu": cpu, "pip": pip}, settings={"runs": 2}, series=series)
+
+
+def test_parts_of_several_runs_become_one() -> None:
+    whole = joined([_run("warm ready"), _run("lock", pip="24")])
+
+    assert [one.what for one in whole.series] == ["warm ready", "lock"]
+
+
+@pytest.mark.parametrize("other", [_run("lock", cpu="Another CPU"), _run("warm ready")])
+def test_parts_that_do_not_belong_together(other: Results) -> None:
+    with pytest.raises(SystemExit, match="These figures"):
+        joined([_run("warm ready"), other])
