@@ -49,9 +49,9 @@ def take(sources: Sequence[Source], work: Path) -> list[Taken]:
     try:
         with needing({source.key for source in sources}) as there:
             found = [(source.name, open_entry(source.key)) for source in sources if source.key in there]
-            for name, entry in _good([(name, entry) for name, entry in found if entry is not None]):
+            for name, entry, part in _good([(name, entry) for name, entry in found if entry is not None]):
                 try:
-                    taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work)))
+                    taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work, part)))
                 except ValueError:
                     _discard_if_possible(entry.key)
                 except OSError as error:
@@ -66,8 +66,8 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
-    """Yield those that are as they were taken; the others are taken out of the store.
+def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry, str]]:
+    """Yield those that are as they were taken, and which part of them; the others are taken out of the store.
 
     Each file of a spare, or else of the tree, must have the size and the time that it had. Another process looks, since
     there are tens of thousands of them, and this one has other things to do meanwhile.
@@ -81,11 +81,9 @@ def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
         good = json.loads(answer.stdout)
     except ValueError:
         raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
-    for (name, entry), what in zip(entries, good, strict=True):
-        if what:
-            if what != SPARE:
-                shutil.rmtree(entry.spare, ignore_errors=True)  # there is none, or it is damaged
-            yield name, entry
+    for (name, entry), part in zip(entries, good, strict=True):
+        if part:
+            yield name, entry, part
         else:
             progress.note(f"{entry.key.package} was changed where the store keeps it: it is made anew.")
             _discard_if_possible(entry.key)
@@ -102,16 +100,20 @@ def discard(key: Key) -> None:
         key.folder.rename(work / "entry")
 
 
-def _lay(entry: Entry, work: Path) -> Path:
+def _lay(entry: Entry, work: Path, part: str) -> Path:
     folder = work / entry.key.package
+    if part == SPARE:
+        with suppress(OSError):  # somebody was before us, or it lies on another file system
+            entry.spare.rename(folder)  # who comes first has it, as a whole
+            return folder
+    else:
+        with suppress(OSError):  # there is none, or it is damaged
+            entry.spare.rename(work / f"{entry.key.package}.damaged")
     try:
-        entry.spare.rename(folder)  # who comes first has it
-    except OSError:  # somebody was before us, or it lies on another file system
-        try:
-            lay_anew(entry, folder)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        lay_anew(entry, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -582,9 +582,9 @@ class TestClear:
 
         real, said = lay._lay, []  # noqa: SLF001  # what happens between two entries
 
-        def laid(entry: Any, work: Path) -> Path:
+        def laid(entry: Any, work: Path, part: str) -> Path:
             said.append(clear())
-            return real(entry, work)  # type: ignore[no-any-return]
+            return real(entry, work, part)  # type: ignore[no-any-return]
 
         monkeypatch.setattr(lay, "_lay", laid)
         anew = taken_anew(small, tmp_path)
