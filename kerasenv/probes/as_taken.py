@@ -1,8 +1,8 @@
 """Say which entries of the store are as they were taken.
 
-Standard input is a JSON list of the folders of entries. Standard output is a JSON list with a word for each: "spare" if
-its spare is good, "tree" if that isn't there or no good and its tree is, and "" if the entry is of no use: a file isn't
-there or has another size or time, or the table of files makes no sense.
+Standard input is a JSON object: `entries` are the folders of entries, and `parts` the names of what may be taken of
+them, "spare" and "tree", best first. Standard output is a JSON list with a word for each entry: its first part that is
+good, and "" if none is: a file isn't there or has another size or time, or the table of files makes no sense.
 
 Runs on the Python that kerasenv runs on, isolated.
 """
@@ -44,7 +44,7 @@ def is_as_taken(tree, table):
     return True
 
 
-def good_part_of(entry):
+def good_part_of(entry, parts):
     try:
         with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
             table = json.load(stream)
@@ -52,7 +52,7 @@ def good_part_of(entry):
             return ""
     except Exception:  # whatever it is, such an entry can't be used
         return ""
-    for part in ("spare", "tree"):
+    for part in parts:
         try:
             if is_as_taken(os.path.join(entry, part), table):
                 return part
@@ -62,4 +62,5 @@ def good_part_of(entry):
 
 
 if __name__ == "__main__":
-    json.dump([good_part_of(entry) for entry in json.loads(sys.stdin.buffer.read().decode("utf-8"))], sys.stdout)
+    asked = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    json.dump([good_part_of(entry, asked["parts"]) for entry in asked["entries"]], sys.stdout)

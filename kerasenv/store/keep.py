@@ -152,7 +152,7 @@ def _take_compiled(environment: Path, source: Source, *, since: int) -> None:
         for row in _rows(environment / source.file):
             path = f"{source.file}/{row.path}"
             if row.kind != "link" and row.mtime <= since:
-                os.makedirs(f"{tree}/{path}".rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # see below
+                os.makedirs(f"{tree}/{path}".rpartition("/")[0], exist_ok=True)  # noqa: PTH103  # as in _take_file
                 copy(f"{environment}/{path}", f"{tree}/{path}")
         rows = [replace(row, kind="text") for row in _rows(tree)]
         if not rows:

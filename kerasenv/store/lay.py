@@ -15,7 +15,7 @@ from kerasenv import process, progress
 from kerasenv.errors import KerasenvError, ProgramError
 from kerasenv.resources import probe
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import KINDS, SPARE, Entry, files_of, is_inside, open_entry
+from kerasenv.store.entry import KINDS, SPARE, TREE, Entry, files_of, is_inside, open_entry
 from kerasenv.store.place import guarded, is_switched_on, needing
 from kerasenv.store.sharing import at_once, copy, share
 
@@ -74,19 +74,24 @@ def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry, str]]:
     """
     if not entries:
         return
-    folders = json.dumps([str(entry.key.folder) for _, entry in entries])
-    # Isolated, and without site: it needs nothing of what is installed
-    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin=folders)
-    try:
-        good = json.loads(answer.stdout)
-    except ValueError:
-        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
-    for (name, entry), part in zip(entries, good, strict=True):
+    parts = _good_parts([entry for _, entry in entries], SPARE, TREE)
+    for (name, entry), part in zip(entries, parts, strict=True):
         if part:
             yield name, entry, part
         else:
             progress.note(f"{entry.key.package} was changed where the store keeps it: it is made anew.")
             _discard_if_possible(entry.key)
+
+
+def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
+    """Return for each entry the first of these parts that is as it was taken, '' if none is."""
+    asked = {"entries": [str(entry.key.folder) for entry in entries], "parts": parts}
+    # Isolated, and without site: it needs nothing of what is installed
+    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin=json.dumps(asked))
+    try:
+        return [str(part) for part in json.loads(answer.stdout)]
+    except ValueError:
+        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
 
 
 def _discard_if_possible(key: Key) -> None:
@@ -106,6 +111,8 @@ def _lay(entry: Entry, work: Path, part: str) -> Path:
         with suppress(OSError):  # somebody was before us, or it lies on another file system
             entry.spare.rename(folder)  # who comes first has it, as a whole
             return folder
+        if _good_parts([entry], TREE) != [TREE]:  # at which nobody has looked yet
+            raise ValueError(f"{entry.key} was changed")
     else:
         with suppress(OSError):  # there is none, or it is damaged
             entry.spare.rename(work / f"{entry.key.package}.damaged")

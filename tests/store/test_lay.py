@@ -129,6 +129,25 @@ def test_a_spare_that_was_changed_is_not_taken(entry: Entry, tmp_path: Path, how
     assert not entry.spare.exists()
 
 
+def test_a_spare_that_can_not_be_moved_says_nothing_of_the_tree(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies on another file system, or somebody else has just taken it."""
+    lay_anew(entry, entry.spare)
+    (entry.tree / "top.txt").write_bytes(b"")
+    real = Path.rename
+
+    def rename(self: Path, target: Path) -> Path:
+        if self.name == "spare":
+            raise OSError
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+
+    assert take([SOURCE], tmp_path) == []
+    assert keys_there() == []
+
+
 def test_text_that_was_cut_off(entry: Entry, tmp_path: Path) -> None:
     (entry.tree / "top.txt").write_bytes(b"")
 
