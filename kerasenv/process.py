@@ -90,15 +90,37 @@ def run(
         if stdin is not None and process.stdin is not None:
             with suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(stdin)
-        process.wait(timeout)
-    except subprocess.TimeoutExpired as error:
-        raise ProgramError(f"{words[0]} did not end within {timeout:g} seconds") from error
+        if _is_overdue(process, timeout):
+            raise ProgramError(f"{words[0]} did not end within {timeout:g} seconds")
     finally:
         _stop(process)
         for reader in readers:
             if reader.ident is not None:  # a signal can come before the second one is started
                 reader.join(_KIND_SECONDS)  # a program that it started and left behind can keep the pipe open
     return Finished(command=words, returncode=process.returncode, stdout="".join(out), stderr="".join(err))
+
+
+def _is_overdue(process: subprocess.Popen[str], seconds: float | None) -> bool:
+    """Wait for a program's end; end it and say so if it takes longer than that.
+
+    A wait with a time-out looks only now and then whether the program is still there, and finds out up to 50 ms late.
+    """
+    overdue = threading.Event()
+
+    def end() -> None:
+        overdue.set()
+        _stop(process)
+
+    clock = threading.Timer(seconds, end) if seconds is not None else None
+    try:
+        if clock is not None:
+            clock.daemon = True
+            clock.start()
+        process.wait()
+    finally:
+        if clock is not None:
+            clock.cancel()
+    return overdue.is_set()
 
 
 def _read(stream: IO[str], into: list[str], tell: Callable[[str], None] | None) -> None:

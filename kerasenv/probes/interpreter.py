@@ -18,17 +18,23 @@ def full_version(info):
     return text if info[3] == "final" else text + info[3][0] + str(info[4])
 
 
+def uname():
+    """Return (system, node, release, version, machine); up to Python 3.8, platform.uname starts a program for more."""
+    return os.uname() if hasattr(os, "uname") else platform.uname()
+
+
 def main():
     implementation = getattr(sys, "implementation", None)
+    system, _, release, version, machine = tuple(uname())[:5]
     markers = {
         "implementation_name": implementation.name if implementation else "cpython",
         "implementation_version": full_version(implementation.version if implementation else sys.version_info),
         "os_name": os.name,
-        "platform_machine": platform.machine(),
+        "platform_machine": machine,
         "platform_python_implementation": platform.python_implementation(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
+        "platform_release": release,
+        "platform_system": system,
+        "platform_version": version,
         "python_full_version": platform.python_version(),
         "python_version": ".".join(platform.python_version_tuple()[:2]),
         "sys_platform": "linux" if sys.platform == "linux2" else sys.platform,

@@ -46,6 +46,7 @@ import os
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode, writes = True, sys.dont_write_bytecode  # this folder is not the environment's
 from kerasenv_probe import (  # noqa: E402  # only now it can be found
+    Uncollected,
     Unexpected,
     as_text,
     check_loaded,
@@ -86,13 +87,14 @@ class Smoke(object):
         self.predictions = None
 
     def import_keras(self):
-        self.keras = import_keras(self.name)
-        if self.name == "tensorflow.keras":
-            self.models, self.layers, self.backend = self.keras.models, self.keras.layers, self.keras.backend
-        else:
-            self.models = importlib.import_module(self.name + ".models")
-            self.layers = importlib.import_module(self.name + ".layers")
-            self.backend = importlib.import_module(self.name + ".backend")
+        with Uncollected():
+            self.keras = import_keras(self.name)
+            if self.name == "tensorflow.keras":
+                self.models, self.layers, self.backend = self.keras.models, self.keras.layers, self.keras.backend
+            else:
+                self.models = importlib.import_module(self.name + ".models")
+                self.layers = importlib.import_module(self.name + ".layers")
+                self.backend = importlib.import_module(self.name + ".backend")
         self.version = version_of(self.keras, self.name)
         # tensorflow.keras hides its version in TensorFlow 2.13 to 2.15 and with tf_keras: always a Keras 2
         self.major = int(self.version.split(".")[0]) if self.version else 2

@@ -32,6 +32,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(FOLDER)
 sys.dont_write_bytecode, writes = True, sys.dont_write_bytecode  # this folder is not the environment's
 from kerasenv_probe import (  # noqa: E402  # only now it can be found
+    Uncollected,
     Unexpected,
     conduct,
     describe_exception,
@@ -59,7 +60,8 @@ class Trial(object):
         failed = []
         for statement in self.imports:
             try:
-                exec(statement, {"__name__": "imports"})
+                with Uncollected():
+                    exec(statement, {"__name__": "imports"})
             except Exception:
                 failed.append("%s\n%s" % (statement, describe_exception()[0]))
         if failed:
@@ -67,7 +69,8 @@ class Trial(object):
         return "all %d" % len(self.imports)
 
     def run_import(self):
-        self.keras = import_keras(self.name)
+        with Uncollected():
+            self.keras = import_keras(self.name)
         namespace = {"__name__": "trial"}
         with open(self.path) as file:
             # Compiled under its path, so that a traceback can show its lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -86,18 +87,19 @@ def compiled_source(templates: Mapping[str, str], lock_digest: str, interpreter:
     folder = _COMPILES_INTO.search(templates.get("THEANO_FLAGS", ""))
     if folder is None:
         return None
-    told = "\n".join([lock_digest, str(interpreter.path), str(interpreter.version), platform.platform(), _processor()])
-    package = f"{folder[1]}-compiled-{sha256(told.encode()).hexdigest()[:_DIGITS]}"
+    told = [lock_digest, str(interpreter.path), str(interpreter.version), next(platform_tags()), platform.release()]
+    digest = sha256("\n".join([*told, _processor()]).encode()).hexdigest()
+    package = f"{folder[1]}-compiled-{digest[:_DIGITS]}"
     return Source(key=Key(python=python_key(interpreter), package=package), name=package, file=folder[1], tags=None)
 
 
 def _processor() -> str:
     """Return what tells processors apart that can't run the same code, as far as the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return platform.processor()
 
 
 def _source(package: Package, file: str, digest: str, tags: frozenset[str] | None, interpreter: Interpreter) -> Source:

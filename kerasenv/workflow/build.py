@@ -48,13 +48,15 @@ if TYPE_CHECKING:
 def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
     here = packages_here(_wanted(plan), plan.interpreter)
-    # While the environment is made, the store looks through what it has
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as pool:
+    # While the environment is made, the store looks through what it has, and the engine says what it is
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="store") as pool:
         taking = pool.submit(copy_context().run, _take, plan, here, folder.parent)
+        describing = pool.submit(copy_context().run, plan.engine.describe)
         bare = _bare(plan, folder)
         variables = _hook(plan, bare)
-    files = _fill(plan, bare, here, taking.result())
-    environment = Environment(folder=folder, receipt=_receipt(plan, variables, files))
+    engine = describing.result()
+    files = _fill(plan, bare, here, taking.result(), engine)
+    environment = Environment(folder=folder, receipt=_receipt(plan, variables, files, engine))
     if plan.sync is not None:
         from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # 5 ms that only a sync needs
 
@@ -101,7 +103,9 @@ def _take(plan: Plan, packages: list[Package], work: Path) -> list[Taken]:
     return take([*sources, *([compiled] if compiled else ())], work)
 
 
-def _fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: list[Taken]) -> dict[str, str]:
+def _fill(
+    plan: Plan, bare: BareEnvironment, packages: list[Package], taken: list[Taken], engine: str
+) -> dict[str, str]:
     """Put the packages into it; return the state of each file whose digest no RECORD tells."""
     with progress.step("Packages") as step:
         taken = [one for one in taken if _fits(one, bare)]
@@ -121,7 +125,7 @@ def _fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: lis
             files |= {path: own[path] for path in own if not os.path.lexists(bare.folder / path)}
             put(one, bare.folder)
         said = f"{len(packages)} packages, each verified by its sha256"
-        step.done(said, source=_origin(plan, len(packages), len(missing)))
+        step.done(said, source=_origin(f"{engine} ({plan.why_engine})", len(packages), len(missing)))
     return files | _linked(plan, bare)
 
 
@@ -178,15 +182,14 @@ def _install_again(engine: Engine, request: InstallRequest, unlike: Unlike) -> I
     return inventory
 
 
-def _origin(plan: Plan, packages: int, missing: int) -> str:
+def _origin(engine: str, packages: int, missing: int) -> str:
     """Return where packages come from."""
     if packages and not missing:
         return "store"
-    engine = f"{plan.engine.describe()} ({plan.why_engine})"
     return f"{packages - missing} from the store, the others: {engine}" if packages > missing else engine
 
 
-def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str]) -> Receipt:
+def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str], engine: str) -> Receipt:
     making, promise = plan.making, plan.promise
     return Receipt(
         kerasenv=kerasenv.__version__,
@@ -197,7 +200,7 @@ def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str]) -> Re
         lock_digest=plan.lock.digest,
         python_version=str(plan.interpreter.version),
         python_path=str(plan.interpreter.path),
-        engine=plan.engine.describe(),
+        engine=engine,
         backend=promise.backend,
         variables=variables,
         activation_hooks=making.activation_hooks,
