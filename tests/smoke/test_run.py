@@ -742,3 +742,37 @@ def test_each_idiom_has_a_file_with_its_steps(idiom: str) -> None:
 
     assert steps is not None
     assert {"conv2d", "lstm", "functional", "generator"} <= set(steps[1].split(", "))
+
+
+# What is collected
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.7", "3.12"])
+def test_garbage_is_collected_from_the_first_model_on(packages: Packages, python: FindPython, version: str) -> None:
+    """What an import makes stays to the end; it is left out where Python can do that."""
+    can_leave_out = version not in {"2.7", "3.6"}
+    packages.add(
+        "keras/__init__.py",
+        f"""
+        import gc
+        assert gc.isenabled() is {not can_leave_out}, "during the import"
+        KEPT = [[]]
+        """,
+    )
+    packages.add(
+        "keras/models.py",
+        f"""
+        import gc
+        import keras
+        _begun = Sequential.__init__
+        def _begin(self, *arguments, **options):
+            assert gc.isenabled(), "afterwards"
+            assert any(one is keras.KEPT for one in gc.get_objects()) is {not can_leave_out}, "what is looked through"
+            _begun(self, *arguments, **options)
+        Sequential.__init__ = _begin
+        """,
+    )
+
+    result = packages.smoke(python=python(version))
+
+    assert result.passed, result

@@ -1,0 +1,88 @@
+"""The process that says which entries are as they were taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kerasenv.resources import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PARTS = ("spare", "tree")
+FOLDERS = ("", "lib", "lib/one", "lib/one/deep", "lib/two")
+FILES = [f"{folder}/{name}".lstrip("/") for folder in FOLDERS for name in ("first.py", "second.so")]
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Path:
+    """Make an entry whose files lie in several folders, so that whoever shares the work has some of each."""
+    entry = tmp_path / "entry"
+    table: dict[str, list[list[object]]] = {}
+    for part in PARTS:
+        for path in FILES:
+            file = entry / part / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(path, encoding="utf-8")
+            os.utime(file, ns=(0, 1_700_000_000_000_000_001))
+    for path in FILES:
+        folder, _, name = path.rpartition("/")
+        table.setdefault(folder, []).append([name, "text", len(path), 1_700_000_000_000_000_001])
+    (entry / "files.json").write_text(json.dumps(table), encoding="utf-8")
+    return entry
+
+
+def good_parts(*entries: Path) -> list[str]:
+    asked = {"entries": [str(entry) for entry in entries], "parts": PARTS}
+    words = [sys.executable, "-I", "-S", str(probe("as_taken"))]
+    answer = subprocess.run(words, input=json.dumps(asked), capture_output=True, text=True, check=True)
+    assert answer.stderr == ""
+    parts = json.loads(answer.stdout)
+    assert isinstance(parts, list)
+    return parts
+
+
+def longer(path: Path) -> None:
+    path.write_text(path.read_text("utf-8") + "more", encoding="utf-8")
+
+
+def later(path: Path) -> None:
+    os.utime(path, ns=(0, 1_700_000_000_000_000_002))
+
+
+def test_what_was_not_touched_is_good(entry: Path, tmp_path: Path) -> None:
+    assert good_parts(entry, tmp_path / "none", entry) == ["spare", "", "spare"]
+
+
+@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("harm", [longer, later, os.unlink])
+def test_one_file_anywhere_spoils_its_part(entry: Path, path: str, harm: Callable[[Path], None]) -> None:
+    harm(entry / "spare" / path)
+    assert good_parts(entry) == ["tree"]
+
+    harm(entry / "tree" / path)
+    assert good_parts(entry) == [""]
+
+
+@pytest.mark.parametrize("spoilt", FILES)
+def test_two_parts_that_are_spoilt_in_different_places_make_none_that_is_good(entry: Path, spoilt: str) -> None:
+    later(entry / "spare" / FILES[0])
+    later(entry / "tree" / spoilt)
+
+    assert good_parts(entry) == [""]
+
+
+@pytest.mark.parametrize("name", ["..", "../first.py", "", "."])
+def test_a_table_that_leads_elsewhere_is_of_no_use(entry: Path, name: str) -> None:
+    table = json.loads((entry / "files.json").read_text("utf-8"))
+    table["lib/two"].append([name, "text", 1, 1])
+    (entry / "files.json").write_text(json.dumps(table), encoding="utf-8")
+
+    assert good_parts(entry) == [""]
