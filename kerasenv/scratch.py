@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def scratch(what: str) -> Iterator[Path]:
-    """Yield an empty folder in kerasenv's cache, and remove it afterwards.
+def scratch(what: str, place: Path | None = None) -> Iterator[Path]:
+    """Yield an empty folder in a place, else in kerasenv's cache, and remove it afterwards.
 
     The file `<folder>.lock` beside it is locked meanwhile. The system frees that lock however the process ends, so a
     folder whose lock is free is what a killed process left, and the next one removes it.
     """
     from filelock import FileLock  # noqa: PLC0415  # only what builds needs it
 
-    place = cache_folder() / "work"
+    place = place or cache_folder() / "work"
     try:
         place.mkdir(parents=True, exist_ok=True)
         with FileLock(place / "guard"):  # nobody clears away a folder that is not locked yet

@@ -40,6 +40,14 @@ def test_it_is_empty_and_gone_afterwards() -> None:
     assert there() == []
 
 
+def test_it_lies_where_it_is_wanted(tmp_path: Path) -> None:
+    with scratch("mine", tmp_path / "deep" / "er") as folder:
+        assert folder.parent == tmp_path / "deep" / "er"
+
+    assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["guard"]
+    assert not (cache_folder() / "work").exists()
+
+
 def test_it_is_gone_after_an_error() -> None:
     with pytest.raises(ValueError, match="mine"), scratch("mine"):
         raise ValueError("mine")

@@ -11,6 +11,7 @@ Below `store/` in the user's cache lie
     running/          what the processes need that are at work now
     coming/           which processes were started that will put something in
     uses/             which environment was made from which entries, and when
+    work/             what is on its way in or out; the next at work clears away what a killed process left of it
     keeper            locked by the one process at a time that puts entries in
     guard             locked for the moments in which one is chosen, or taken away
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kerasenv.env.inventory import BYTECODE
 from kerasenv.store.disk import Room, find_all
 from kerasenv.store.entry import SPARE, open_entry
-from kerasenv.store.place import is_busy, is_switched_on, keys_there, store_folder
+from kerasenv.store.place import is_busy, is_switched_on, keys_there, store_folder, work_folder
 from kerasenv.store.uses import is_there, last_uses, read_uses
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Info:
     environments: tuple[str, ...]
     """Those that are there and were made from entries of it."""
     size: int
+    """Of the entries, of what is on its way in or out now, and of what a killed process left of that."""
     alone: int
     spare: int
     bytecode: int
@@ -71,6 +72,8 @@ def look() -> Info:
     last = last_uses(uses)
     room = Room()
     entries = tuple(_held(key, room, living, last) for key in keys_there())
+    for one in work_folder().glob("*"):
+        room.add(find_all(one))
     told = {one.entry for one in entries}
     return Info(
         folder=str(store_folder()),

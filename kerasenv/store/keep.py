@@ -20,7 +20,7 @@ from kerasenv.scratch import scratch
 from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
 from kerasenv.store.entry import SPARE, TREE, About, Row, is_inside, open_entry, rows_of, write_entry
 from kerasenv.store.lay import discard, lay_anew
-from kerasenv.store.place import guarded, keeping, needing
+from kerasenv.store.place import guarded, keeping, needing, work_folder
 from kerasenv.store.sharing import copy, forbid_writing_into_shared, may_be_shared, share
 from kerasenv.store.uses import note_use
 
@@ -110,7 +110,7 @@ def _take(
     since: int,
 ) -> None:
     """Make the entry of a package from what lies in an environment."""
-    with scratch("keep") as work:
+    with scratch("keep", work_folder()) as work:
         folder = work / "entry"
         tree = folder / TREE
         told = package.files or {}
@@ -146,7 +146,7 @@ def _put_in_place(folder: Path, source: Source) -> None:
 
 def _take_compiled(environment: Path, source: Source, *, since: int) -> None:
     """Make the entry of what the backend compiled; all of it is copied, since it writes into some of its files."""
-    with scratch("keep") as work:
+    with scratch("keep", work_folder()) as work:
         folder = work / "entry"
         tree = folder / TREE
         for row in _rows(environment / source.file):
@@ -297,7 +297,7 @@ def make_spare(entry: Entry) -> None:
     """Lay the files of an entry once more, for the next environment, if no one has."""
     if entry.spare.is_dir():
         return
-    with scratch("spare") as work:
+    with scratch("spare", work_folder()) as work:
         spare = work / SPARE
         spare.mkdir()
         lay_anew(entry, spare)

@@ -16,7 +16,7 @@ from kerasenv.errors import KerasenvError, ProgramError
 from kerasenv.resources import probe
 from kerasenv.scratch import scratch
 from kerasenv.store.entry import KINDS, SPARE, TREE, Entry, files_of, is_inside, open_entry
-from kerasenv.store.place import guarded, is_switched_on, needing
+from kerasenv.store.place import guarded, is_switched_on, needing, work_folder
 from kerasenv.store.sharing import at_once, copy, share
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _discard_if_possible(key: Key) -> None:
 
 def discard(key: Key) -> None:
     """Take an entry out of the store, in one step."""
-    with scratch("discard") as work, guarded(), suppress(FileNotFoundError):
+    with scratch("discard", work_folder()) as work, guarded(), suppress(FileNotFoundError):
         key.folder.rename(work / "entry")
 
 

@@ -47,6 +47,14 @@ def store_folder() -> Path:
     return cache_folder() / "store"
 
 
+def work_folder() -> Path:
+    """Return where the store makes what is moved into it, and removes what was moved out.
+
+    It is a part of the store, since nothing can be moved from one file system to another.
+    """
+    return store_folder() / "work"
+
+
 def is_switched_on() -> bool:
     """Say whether there is to be a store; KERASENV_STORE=0 switches it off."""
     return os.environ.get(_SWITCH) != "0"

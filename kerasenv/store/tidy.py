@@ -16,7 +16,7 @@ from kerasenv.scratch import scratch
 from kerasenv.store.disk import room_of
 from kerasenv.store.entry import open_entry
 from kerasenv.store.info import last_used
-from kerasenv.store.place import guarded, keys_there, needed_now, store_folder
+from kerasenv.store.place import guarded, keys_there, needed_now, store_folder, work_folder
 from kerasenv.store.uses import is_there, last_uses, read_uses
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _tidy(is_to_go: Callable[[Key, _Seen], bool], *, dry_run: bool) -> Tidied:
         return Tidied(done=not dry_run, removed=(), stays=(), remaining=0, uses_removed=0, freed=0)
     # Outside of the guard: environments can lie where it takes long to look
     gone = {place: use for place, use in read_uses().items() if use is None or not is_there(use)}
-    with scratch("tidy") as work:
+    with scratch("tidy", work_folder()) as work:
         with guarded():
             choice = _choose(is_to_go, gone)
             moved, stuck = ([], {}) if dry_run else _move_away([*choice.entries, *choice.uses], work)

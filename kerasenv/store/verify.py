@@ -18,7 +18,7 @@ from kerasenv.scratch import scratch
 from kerasenv.store.entry import SPARE, TREE, digests_of, open_entry, rows_of
 from kerasenv.store.info import name_and_version
 from kerasenv.store.lay import discard
-from kerasenv.store.place import guarded, keys_there, needing
+from kerasenv.store.place import guarded, keys_there, needing, work_folder
 from kerasenv.store.uses import read_uses
 from kerasenv.tables import did_you_mean
 
@@ -126,7 +126,7 @@ def _sharing(key: Key, file: str) -> tuple[str, ...]:
 
 
 def _discard_spare(key: Key) -> None:
-    with scratch("discard") as work, guarded(), suppress(FileNotFoundError):
+    with scratch("discard", work_folder()) as work, guarded(), suppress(FileNotFoundError):
         (key.folder / SPARE).rename(work / SPARE)
 
 

@@ -21,7 +21,7 @@ from kerasenv.errors import UsageError
 from kerasenv.store.entry import open_entry, rows_of
 from kerasenv.store.info import look
 from kerasenv.store.lay import put, take
-from kerasenv.store.place import keeping, keys_there, store_folder
+from kerasenv.store.place import keeping, keys_there, store_folder, work_folder
 from kerasenv.store.tidy import Stays, clear, gc
 from kerasenv.store.uses import is_there, read_uses
 from kerasenv.store.verify import verify
@@ -140,10 +140,29 @@ class TestInfo:
             assert (look().switched_on, look().busy) == (False, True)
         assert not look().busy
 
+    @POSIX
+    def test_what_a_killed_process_left(self, small: Small) -> None:
+        """It takes room in the store, until the next process works there."""
+        before = look()
+        make_leftover(small)
+
+        assert look().size - before.size > 40_000
+        assert look().entries == before.entries
+
     def test_one_that_is_not_whole(self, small: Small) -> None:
         (small.keys[0].folder / "entry.json").write_text("{}", encoding="utf-8")
 
         assert [one.whole for one in look().entries] == [False, True]
+
+
+def make_leftover(small: Small) -> Path:
+    """Let there be what a process that was killed left of an entry; return it."""
+    left = work_folder() / "keep-left"
+    (left / "entry").mkdir(parents=True)
+    (left / "entry" / "large").write_bytes(bytes(50_000))
+    os.link(small.entries[0].tree / SITE / _FAST, left / "entry" / "linked")
+    left.with_name("keep-left.lock").touch()
+    return left
 
 
 def small_files() -> list[Path]:
@@ -541,9 +560,9 @@ class TestGc:
         shutil.rmtree(small.folder)
         real = tidy.scratch
 
-        def scratch(what: str) -> Any:
+        def scratch(what: str, place: Path) -> Any:
             make_small(folder, package("alpha"), created="2026-05-05T05:05:05+00:00").keep()
-            return real(what)
+            return real(what, place)
 
         monkeypatch.setattr(tidy, "scratch", scratch)
 
@@ -558,7 +577,19 @@ class TestClear:
         assert not there()
         assert tidied.freed > 0
         assert (small.folder / SITE / _FAST).read_bytes() == b"\0alpha 1.0"
-        assert not list((store_folder().parent / "work").glob("*-*"))
+        assert [path.name for path in work_folder().iterdir()] == ["guard"]
+
+    @POSIX
+    def test_what_a_killed_process_left_goes_first(self, small: Small) -> None:
+        """Else a file that has another name there would count as not freed."""
+        shutil.rmtree(small.folder)
+        files = look().alone
+        make_leftover(small)
+
+        freed = clear().freed
+
+        assert freed >= files > 0
+        assert [path.name for path in work_folder().iterdir()] == ["guard"]
 
     def test_while_a_process_needs_some(self, small: Small) -> None:
         needed = str(small.keys[0])
@@ -646,4 +677,4 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
     gc()
     assert not look().busy
     assert not list((store_folder() / "running").glob("*.json"))
-    assert not [path for path in (store_folder().parent / "work").iterdir() if path.is_dir()]
+    assert not [path for path in work_folder().iterdir() if path.is_dir()]

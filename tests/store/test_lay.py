@@ -159,7 +159,6 @@ def test_a_path_that_ends_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Where lines end differs from program to program."""
     odd = tmp_path / "a\x0bb\u2028c"
     monkeypatch.setattr("kerasenv.store.place.cache_folder", lambda: odd)
-    monkeypatch.setattr("kerasenv.scratch.cache_folder", lambda: odd)
     entry = _make(FILES)
     (entry.tree / "top.txt").write_bytes(b"")
 
@@ -441,6 +440,33 @@ def test_from_another_file_system_it_is_copied(rig: Rig, elsewhere: Path) -> Non
                 stream.write(b"mine")
     assert (state_of_all(rig.store), state_of_all(first), state_of_all(third)) == before
     check_store(rig.store)
+
+
+def test_a_store_on_another_file_system(rig: Rig, elsewhere: Path) -> None:
+    """Nothing can be moved between it and the rest of the cache."""
+    rig.store.parent.mkdir(parents=True)
+    rig.store.symlink_to(elsewhere, target_is_directory=True)
+    rig.make_and_keep("first")
+    assert check_store(rig.store) > 20
+    assert all((entry / "spare").is_dir() for entry in rig.entries)
+    rig.index.forget()
+    rig.verify(rig.make_and_keep("second"))
+    assert rig.index.downloads == []
+
+    (native,) = rig.store.glob("entries/*/varied-*/tree/**/native.so")
+    _damage(native)
+    assert rig.run("store", "verify").returncode == 1
+    assert not native.exists()
+    rig.make_and_keep("third")
+    assert native.exists()
+    _damage(native)
+    shutil.rmtree(native.parents[5] / "spare")
+    rig.create("fourth")
+    assert not native.exists()
+    rig.done("store", "clear")
+
+    assert rig.entries == []
+    assert [path.name for path in (elsewhere / "work").iterdir()] == ["guard"]
 
 
 def _file_in_its_place(rig: Rig) -> None:

@@ -166,7 +166,8 @@ def test_many_make_environments_at_once(rig: Rig, *, full: bool) -> None:
         rig.verify(folder)
     assert check_store(rig.store) > 20
     assert work_folders(rig.project) == set()
-    assert [path.name for path in (rig.store.parent / "work").iterdir() if path.name != "guard"] == []
+    for work in (rig.store / "work", rig.store.parent / "work"):
+        assert [path.name for path in work.iterdir()] == ["guard"]
     assert list((rig.store / "running").iterdir()) == []
     for entry in rig.entries:
         assert (entry / "spare").is_dir()
@@ -205,8 +206,8 @@ def test_one_that_is_killed_while_it_takes_leaves_the_store_whole(rig: Rig) -> N
             shutil.rmtree(rig.project / "killed")
 
     rig.verify(rig.make_and_keep("second"))
-    with_guard = {"guard"}
-    assert {path.name for path in (rig.store.parent / "work").iterdir()} == with_guard
+    for work in (rig.store / "work", rig.store.parent / "work"):
+        assert [path.name for path in work.iterdir()] == ["guard"]
     assert json.loads((rig.entries[0] / "entry.json").read_text("utf-8"))["files"] > 1
     assert os.listdir(rig.store / "running") in ([], _locks(rig.store / "running"))  # noqa: PTH208
 
