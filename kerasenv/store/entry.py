@@ -40,11 +40,6 @@ class About:
     """The wheel or source distribution that was installed."""
     site_packages: str
     """Where the environments of its Python have them, as 'lib/python3.11/site-packages'."""
-    files: int
-    bytecode: int
-    """How many of the files are bytecode."""
-    size: int
-    """In bytes."""
     own: Mapping[str, str]
     """The state of each file whose digest the RECORD doesn't tell."""
 
@@ -80,11 +75,7 @@ def open_entry(key: Key) -> Entry | None:
 
 def _is_sound(about: About) -> bool:
     texts = (about.file, about.site_packages)
-    return (
-        isinstance(about.own, dict)
-        and all(isinstance(text, str) for text in (*texts, *about.own.values()))
-        and all(type(number) is int for number in (about.files, about.bytecode, about.size))
-    )
+    return isinstance(about.own, dict) and all(isinstance(text, str) for text in (*texts, *about.own.values()))
 
 
 def rows_of(entry: Entry) -> list[Row]:

@@ -128,9 +128,6 @@ def _take(
         about = About(
             file=source.file,
             site_packages=package.info.rpartition("/")[0],
-            files=len(rows),
-            bytecode=len(compiled),
-            size=sum(row.size for row in rows.values()),
             own={path: state for path, state in states.items() if told.get(path) != state},
         )
         write_entry(folder, about, list(rows.values()), digests)
@@ -157,14 +154,7 @@ def _take_compiled(environment: Path, source: Source, *, since: int) -> None:
         rows = [replace(row, kind="text") for row in _rows(tree)]
         if not rows:
             raise _Unfit("nothing was compiled")
-        about = About(
-            file=source.file,
-            site_packages="",
-            files=len(rows),
-            bytecode=0,
-            size=sum(row.size for row in rows),
-            own={},
-        )
+        about = About(file=source.file, site_packages="", own={})
         write_entry(folder, about, rows, {row.path: digest_of(tree / row.path, _HASH) for row in rows})
         _put_in_place(folder, source)
 

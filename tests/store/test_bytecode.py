@@ -210,12 +210,11 @@ def test_the_probe_compiles_what_can_be(tmp_path: Path, minor: str, variables: d
         env={**os.environ, **variables},
     )
 
-    failed = {os.path.basename(path) for path in json.loads(finished.stdout)}  # noqa: PTH119
-    assert {"bad.py", "latin.py", "missing.py"} <= failed <= {"bad.py", "latin.py", "missing.py", "null.py"}
-    assert finished.stderr == b""
-    made = {path.name for path in (tmp_path / "made").iterdir()}
-    assert made == {f"{name}c" for name in [*sources, "missing.py"] if name not in failed}
-    for name in ("good.py", "größe.py", "nested.py", "warns.py"):
+    assert (finished.stdout, finished.stderr) == (b"", b"")
+    good = ("good.py", "größe.py", "nested.py", "warns.py")
+    # Of a null byte, Pythons think differently
+    assert {path.name for path in (tmp_path / "made").iterdir()} - {"null.pyc"} == {f"{name}c" for name in good}
+    for name in good:
         assert is_valid(tmp_path / "made" / f"{name}c", (tmp_path / name).stat(), minor)
         assert f"lib/{name}".encode() in (tmp_path / "made" / f"{name}c").read_bytes()
 

