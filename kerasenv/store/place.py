@@ -95,6 +95,8 @@ def needing(keys: Iterable[Key]) -> Iterator[frozenset[Key]]:
     with guarded():
         there = frozenset(key for key in wanted if key.folder.is_dir())
         running.mkdir(exist_ok=True)
+        with suppress(OSError):
+            needed_now()  # which clears away what killed processes left
         lock.acquire(timeout=0)
         # Those that aren't there too: whoever needs them may be about to put them in
         note.write_text(json.dumps(sorted(map(str, wanted))), encoding="utf-8")
