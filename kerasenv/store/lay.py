@@ -53,7 +53,7 @@ def take(sources: Sequence[Source], work: Path) -> list[Taken]:
                 try:
                     taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work, part)))
                 except ValueError:
-                    _discard_if_possible(entry.key)
+                    _give_up(entry.key)
                 except OSError as error:
                     progress.detail(f"{entry.key} isn't taken from the store: {error}")
     except (OSError, NotImplementedError, KerasenvError) as error:
@@ -79,8 +79,7 @@ def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry, str]]:
         if part:
             yield name, entry, part
         else:
-            progress.note(f"{entry.key.package} was changed where the store keeps it: it is made anew.")
-            _discard_if_possible(entry.key)
+            _give_up(entry.key)
 
 
 def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
@@ -94,8 +93,14 @@ def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
         raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
 
 
-def _discard_if_possible(key: Key) -> None:
-    with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
+def _give_up(key: Key) -> None:
+    progress.note(f"{key.package} was changed where the store keeps it: it is made anew.")
+    discard_if_possible(key)
+
+
+def discard_if_possible(key: Key) -> None:
+    """Take an entry out of the store, in one step; it stays if somebody has it open."""
+    with suppress(OSError, KerasenvError):
         discard(key)
 
 

@@ -25,7 +25,7 @@ from kerasenv.interpreters.serving import serving
 from kerasenv.lock.lockfile import write_file
 from kerasenv.lock.obtain import packages_here
 from kerasenv.smoke.prove import prove, smoke_error, with_smoke
-from kerasenv.store.lay import put, take
+from kerasenv.store.lay import discard_if_possible, put, take
 from kerasenv.store.sharing import part_from_others
 from kerasenv.store.sources import compiled_source
 from kerasenv.system.links import make_links
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kerasenv.env.inventory import Inventory
     from kerasenv.smoke.run import SmokeResult
     from kerasenv.store.lay import Taken
+    from kerasenv.store.sources import Source
     from kerasenv.venv import BareEnvironment
     from kerasenv.workflow.plan import Making, Plan
 
@@ -54,15 +55,15 @@ def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
         describing = pool.submit(copy_context().run, plan.engine.describe)
         bare = _bare(plan, folder)
         variables = _hook(plan, bare)
-    engine = describing.result()
-    files = _fill(plan, bare, here, taking.result(), engine)
+    taken, engine = taking.result(), describing.result()
+    files = _fill(plan, bare, here, taken, engine)
     environment = Environment(folder=folder, receipt=_receipt(plan, variables, files, engine))
     if plan.sync is not None:
         from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # 5 ms that only a sync needs
 
         carry(plan.making.folder, folder, plan.sync.additions | plan.sync.others)
         carry_home(plan.making.folder, folder)
-    return _proven(plan, environment)
+    return _proven(plan, environment, taken)
 
 
 def _bare(plan: Plan, folder: Path) -> BareEnvironment:
@@ -99,8 +100,12 @@ def _take(plan: Plan, packages: list[Package], work: Path) -> list[Taken]:
     if not plan.engine.fills_store or plan.sync is not None:
         return []  # what has to be mended may have come out of the store as it is
     sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
-    compiled = compiled_source(plan.promise.variables, plan.lock.digest, plan.interpreter)
+    compiled = _compiled(plan)
     return take([*sources, *([compiled] if compiled else ())], work)
+
+
+def _compiled(plan: Plan) -> Source | None:
+    return compiled_source(plan.promise.variables, plan.lock.digest, plan.interpreter)
 
 
 def _fill(
@@ -213,7 +218,7 @@ def _receipt(plan: Plan, variables: dict[str, str], files: dict[str, str], engin
     )
 
 
-def _proven(plan: Plan, environment: Environment) -> tuple[Environment, SmokeResult | None]:
+def _proven(plan: Plan, environment: Environment, taken: list[Taken]) -> tuple[Environment, SmokeResult | None]:
     """Run the model where the environment was built; raise SmokeError if it fails."""
     if not plan.making.smoke:
         return environment, None
@@ -221,8 +226,17 @@ def _proven(plan: Plan, environment: Environment) -> tuple[Environment, SmokeRes
     variables = variables_of(plan.promise, environment.folder, instead=plan.findings.variables)
     result = prove(environment, variables)
     if not result.passed:
+        _give_up_compiled(plan, taken)
         raise smoke_error(result, plan.promise.profile, kept=False)
     return with_smoke(environment, result), result
+
+
+def _give_up_compiled(plan: Plan, taken: list[Taken]) -> None:
+    """Take what was compiled for an earlier environment out of the store, if this one had it: that may be the fault."""
+    compiled = _compiled(plan)
+    if compiled is not None and compiled.key in {one.entry.key for one in taken}:
+        progress.note("It had what was compiled for an earlier environment. The next one compiles that anew.")
+        discard_if_possible(compiled.key)
 
 
 def _write_hooks(bare: BareEnvironment, variables: dict[str, str], making: Making) -> str:

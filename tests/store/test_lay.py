@@ -143,9 +143,12 @@ def test_a_spare_that_can_not_be_moved_says_nothing_of_the_tree(
         return real(self, target)
 
     monkeypatch.setattr(Path, "rename", rename)
+    notes: list[str] = []
+    monkeypatch.setattr("kerasenv.progress.note", notes.append)
 
     assert take([SOURCE], tmp_path) == []
     assert keys_there() == []
+    assert len(notes) == 1
 
 
 def test_text_that_was_cut_off(entry: Entry, tmp_path: Path) -> None:

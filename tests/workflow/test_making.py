@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -14,6 +15,9 @@ from kerasenv import progress
 from kerasenv.engine import Index
 from kerasenv.env.environment import open_environment
 from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
+from kerasenv.smoke.prove import prove
+from kerasenv.store.place import keys_there
+from kerasenv.workflow import keep
 from kerasenv.workflow.create import create
 from kerasenv.workflow.plan import Making
 from kerasenv.workflow.rebuild import rebuild
@@ -23,6 +27,7 @@ from tests.standard_index import write_profile
 
 if TYPE_CHECKING:
     from kerasenv.progress import Step
+    from kerasenv.smoke.run import SmokeResult
     from tests.local_index import LocalIndex
 
 
@@ -118,6 +123,45 @@ def test_what_fails_is_told_as_an_error_and_leaves_nothing(making: Making, tmp_p
 
     assert steps.ended[-1] == "Smoke test failed"
     assert [path.name for path in tmp_path.iterdir()] == ["profiles"]
+
+
+def test_what_was_compiled_goes_with_a_model_that_fails(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be what made it fail, and nobody could be rid of it otherwise."""
+
+    def keep_both(environment: Path) -> None:
+        (environment / "theano").mkdir(exist_ok=True)
+        (environment / "theano" / "mod.so").write_bytes(b"\0")
+        keep.main(environment, time.time_ns())
+
+    def fail(*words: Any) -> SmokeResult:
+        return replace(prove(*words), passed=False, failed_step="train", error="it hangs")
+
+    def kept() -> int:
+        return sum("compiled" in key.package for key in keys_there())
+
+    monkeypatch.setenv("KERASENV_STORE", "1")
+    monkeypatch.setattr("kerasenv.workflow.make.keep_afterwards", keep_both)
+    write_profile(tmp_path / "profiles", environment={"THEANO_FLAGS": "base_compiledir={env}/theano"})
+    create("tiny", making)
+    assert kept() == 1
+    monkeypatch.setattr("kerasenv.workflow.make.keep_afterwards", lambda _: None)
+    second = create("tiny", replace(making, folder=tmp_path / "second"))
+    assert (second.environment.folder / "theano" / "mod.so").exists()
+    assert kept() == 1
+    others = len(keys_there()) - 1
+    monkeypatch.setattr("kerasenv.workflow.build.prove", fail)
+    steps = Steps()
+
+    with progress.listening(steps), pytest.raises(SmokeError, match="it hangs"):
+        create("tiny", replace(making, folder=tmp_path / "third"))
+
+    assert (kept(), len(keys_there())) == (0, others)
+    assert steps.notes == ["It had what was compiled for an earlier environment. The next one compiles that anew."]
+    with progress.listening(steps), pytest.raises(SmokeError, match="it hangs"):
+        create("tiny", replace(making, folder=tmp_path / "third"))
+    assert len(steps.notes) == 1  # there was none
 
 
 def test_a_hook_is_what_tells_two_environments_apart(making: Making, tmp_path: Path) -> None:
