@@ -106,8 +106,17 @@ def discard_if_possible(key: Key) -> None:
 
 def discard(key: Key) -> None:
     """Take an entry out of the store, in one step."""
+    _discard(key.folder)
+
+
+def discard_spare(key: Key) -> None:
+    """Take what lies ready for the next environment out of the store, in one step."""
+    _discard(key.folder / SPARE)
+
+
+def _discard(place: Path) -> None:
     with scratch("discard", work_folder()) as work, guarded(), suppress(FileNotFoundError):
-        key.folder.rename(work / "entry")
+        place.rename(work / "gone")
 
 
 def _lay(entry: Entry, work: Path, part: str) -> Path:
@@ -118,9 +127,9 @@ def _lay(entry: Entry, work: Path, part: str) -> Path:
             return folder
         if _good_parts([entry], TREE) != [TREE]:  # at which nobody has looked yet
             raise ValueError(f"{entry.key} was changed")
-    else:
-        with suppress(OSError):  # there is none, or it is damaged
-            entry.spare.rename(work / f"{entry.key.package}.damaged")
+    elif os.path.lexists(entry.spare):  # it is damaged
+        with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
+            discard_spare(entry.key)
     try:
         lay_anew(entry, folder)
     except BaseException:

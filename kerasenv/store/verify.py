@@ -14,11 +14,10 @@ from packaging.utils import canonicalize_name
 from kerasenv import progress
 from kerasenv.env.inventory import differing
 from kerasenv.errors import UsageError
-from kerasenv.scratch import scratch
 from kerasenv.store.entry import SPARE, TREE, digests_of, open_entry, rows_of
 from kerasenv.store.info import name_and_version
-from kerasenv.store.lay import discard
-from kerasenv.store.place import guarded, keys_there, needing, work_folder
+from kerasenv.store.lay import discard, discard_spare
+from kerasenv.store.place import keys_there, needing
 from kerasenv.store.uses import read_uses
 from kerasenv.tables import did_you_mean
 
@@ -86,7 +85,7 @@ def verify(packages: Sequence[str] = ()) -> Verified:
                 continue
             damages += [replace(one, environments=_sharing(key, one.file)) for one in found]
             if all(one.file.startswith(f"{SPARE}/") or one.file == SPARE for one in found):
-                _discard_spare(key)
+                discard_spare(key)
                 spares.append(str(key))
             else:
                 discard(key)
@@ -123,11 +122,6 @@ def _sharing(key: Key, file: str) -> tuple[str, ...]:
     path = file.removeprefix(f"{TREE}/")
     folders = [use.environment for use in read_uses().values() if use is not None and str(key) in use.entries]
     return tuple(sorted(folder for folder in folders if mine and _identity(Path(folder, path)) == mine))
-
-
-def _discard_spare(key: Key) -> None:
-    with scratch("discard", work_folder()) as work, guarded(), suppress(FileNotFoundError):
-        (key.folder / SPARE).rename(work / SPARE)
 
 
 def _compare(key: Key) -> tuple[list[Damage], int]:

@@ -472,6 +472,17 @@ def test_a_store_on_another_file_system(rig: Rig, elsewhere: Path) -> None:
     assert [path.name for path in (elsewhere / "work").iterdir()] == ["guard"]
 
 
+def test_a_spare_that_was_changed_goes_wherever_the_environments_lie(entry: Entry, elsewhere: Path) -> None:
+    lay_anew(entry, entry.spare)
+    (entry.spare / "top.txt").unlink()
+
+    (taken,) = take([SOURCE], elsewhere)
+
+    assert _contents(taken.folder) == FILES
+    assert not entry.spare.exists()
+    assert [path.name for path in elsewhere.iterdir()] == [KEY.package]
+
+
 def _file_in_its_place(rig: Rig) -> None:
     rig.store.parent.mkdir(parents=True)
     rig.store.write_bytes(b"mine")
