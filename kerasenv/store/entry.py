@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,13 +94,23 @@ def _row(entry: Entry, path: str, kind: str, size: int, mtime: int) -> Row:
 def files_of(entry: Entry) -> Iterator[tuple[str, str, int, int]]:
     """Yield the values of every row as they are written down: to be looked at, and not to be written to."""
     try:
-        table = json.loads((entry.key.folder / "files.json").read_text("utf-8"))
-        for folder, files in table.items():
+        for folder, files in folders_of(entry.key.folder):
             start = f"{folder}/" if folder else ""
             for name, kind, size, mtime in files:
                 yield f"{start}{name}", kind, size, mtime
-    except (AttributeError, TypeError, RecursionError) as error:
+    except TypeError as error:
         raise ValueError(f"{entry.key}: {error}") from error
+
+
+def folders_of(entry: Path) -> list[tuple[str, list[Any]]]:
+    """Return name, kind, size and time of all files, folder by folder, as they are written down in an entry's folder.
+
+    Raise OSError or ValueError if that can't be read.
+    """
+    try:
+        return list(json.loads((entry / "files.json").read_text("utf-8")).items())
+    except (AttributeError, RecursionError) as error:
+        raise ValueError(f"{entry}: {error}") from error
 
 
 def is_inside(path: str) -> bool:

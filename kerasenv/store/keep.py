@@ -18,14 +18,15 @@ from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by
 from kerasenv.errors import KerasenvError
 from kerasenv.scratch import scratch
 from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
-from kerasenv.store.entry import SPARE, TREE, About, Row, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import discard, lay_anew
+from kerasenv.store.entry import TREE, About, Row, is_inside, open_entry, rows_of, write_entry
+from kerasenv.store.lay import discard
+from kerasenv.store.laying import lay
 from kerasenv.store.place import guarded, keeping, needing, work_folder
 from kerasenv.store.sharing import copy, forbid_writing_into_shared, may_be_shared, share
 from kerasenv.store.uses import note_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -78,11 +79,13 @@ def keep(
             with suppress(_Unfit, OSError, ValueError, KerasenvError):
                 _take_compiled(environment, compiled, since=since)
         forbid_writing_into_shared(str(environment), told)
-        for entry in map(open_entry, sorted({source.key for source in sources}, key=str)):
-            if entry is not None:
-                with suppress(OSError, ValueError, KerasenvError):
-                    _lend_bytecode(entry, environment)
-                    make_spare(entry)
+        found = map(open_entry, sorted({source.key for source in sources}, key=str))
+        entries = [entry for entry in found if entry is not None]
+        for entry in entries:
+            with suppress(OSError, ValueError, KerasenvError):
+                _lend_bytecode(entry, environment)
+        with suppress(OSError, KerasenvError):
+            make_spares(entries)
 
 
 def _only_one(packages: Mapping[NormalizedName, Sequence[Installed]], name: str) -> Sequence[Installed]:
@@ -250,8 +253,9 @@ def _rows(tree: Path) -> Iterator[Row]:
 def _lend_bytecode(entry: Entry, environment: Path) -> None:
     """Let the environment that was just made have its bytecode as well, where its sources are still the same."""
     rows = {row.path: row for row in rows_of(entry)}
+    there, tree = frozenset(rows), str(entry.tree)
     for path in rows:
-        if not path.endswith(BYTECODE) or not is_bytecode(path, frozenset(rows)):
+        if not path.endswith(BYTECODE) or not is_bytecode(path, there):
             continue
         source = _source_of(path)
         if source not in rows:
@@ -259,7 +263,7 @@ def _lend_bytecode(entry: Entry, environment: Path) -> None:
         with suppress(OSError):
             state = os.lstat(f"{environment}/{source}")
             if (state.st_size, state.st_mtime_ns) == (rows[source].size, rows[source].mtime):
-                _lend(f"{entry.tree}/{path}", f"{environment}/{path}")
+                _lend(f"{tree}/{path}", f"{environment}/{path}")
 
 
 def _lend(source: str, target: str) -> None:
@@ -283,13 +287,13 @@ def _source_of(bytecode: str) -> str:
     return f"{folder.removesuffix('/__pycache__')}/{name.rpartition('.cpython-')[0]}.py"
 
 
-def make_spare(entry: Entry) -> None:
-    """Lay the files of an entry once more, for the next environment, if no one has."""
-    if entry.spare.is_dir():
-        return
+def make_spares(entries: Iterable[Entry]) -> None:
+    """Lay the files of entries once more, for the next environment, of those that have no spare."""
+    lacking = [entry for entry in entries if not entry.spare.is_dir()]
     with scratch("spare", work_folder()) as work:
-        spare = work / SPARE
-        spare.mkdir()
-        lay_anew(entry, spare)
-        with suppress(OSError):  # somebody may have been before us
-            spare.rename(entry.spare)
+        made = [work / f"{number}" for number in range(len(lacking))]
+        problems = lay([(entry.key.folder, spare) for entry, spare in zip(lacking, made, strict=True)])
+        for entry, spare, problem in zip(lacking, made, problems, strict=True):
+            if not problem:
+                with suppress(OSError):  # somebody may have been before us
+                    spare.rename(entry.spare)

@@ -8,16 +8,15 @@ import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from kerasenv import process, progress
 from kerasenv.errors import KerasenvError, ProgramError
 from kerasenv.resources import probe
 from kerasenv.scratch import scratch
-from kerasenv.store.entry import KINDS, SPARE, TREE, Entry, files_of, is_inside, open_entry
+from kerasenv.store.entry import SPARE, TREE, Entry, open_entry
+from kerasenv.store.laying import lay
 from kerasenv.store.place import guarded, is_switched_on, needing, work_folder
-from kerasenv.store.sharing import at_once, copy, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,13 +48,13 @@ def take(sources: Sequence[Source], work: Path) -> list[Taken]:
     try:
         with needing({source.key for source in sources}) as there:
             found = [(source.name, open_entry(source.key)) for source in sources if source.key in there]
-            for name, entry, part in _good([(name, entry) for name, entry in found if entry is not None]):
-                try:
-                    taken.append(Taken(name=name, entry=entry, folder=_lay(entry, work, part)))
-                except ValueError:
-                    _give_up(entry.key)
-                except OSError as error:
-                    progress.detail(f"{entry.key} isn't taken from the store: {error}")
+            taken = _take_all(
+                [
+                    Taken(name=name, entry=entry, folder=work / entry.key.package)
+                    for name, entry in found
+                    if entry is not None
+                ]
+            )
     except (OSError, NotImplementedError, KerasenvError) as error:
         progress.detail(f"nothing more is taken from the store: {error}")
     return taken
@@ -66,20 +65,56 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _good(entries: list[tuple[str, Entry]]) -> Iterator[tuple[str, Entry, str]]:
+def _take_all(wanted: Sequence[Taken]) -> list[Taken]:
+    """Move the spares of those that have one, and lay the others; return what lies where it is to be taken from."""
+    taken: list[Taken] = []
+    todo: list[Taken] = []
+    unmoved: list[Taken] = []
+    for one, part in _looked_through(wanted, SPARE, TREE):
+        if part == SPARE:
+            (taken if _is_moved(one) else unmoved).append(one)
+        else:
+            todo.append(one)
+            if os.path.lexists(one.entry.spare):  # it is damaged
+                with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
+                    discard_spare(one.entry.key)
+    todo += [one for one, _ in _looked_through(unmoved, TREE)]  # at which nobody has looked yet
+    return [*taken, *_laid(todo)]
+
+
+def _is_moved(one: Taken) -> bool:
+    try:
+        one.entry.spare.rename(one.folder)  # who comes first has it, as a whole
+    except OSError:  # somebody was before us, or it lies on another file system
+        return False
+    return True
+
+
+def _laid(todo: Sequence[Taken]) -> Iterator[Taken]:
+    problems = lay([(one.entry.key.folder, one.folder) for one in todo])
+    for one, problem in zip(todo, problems, strict=True):
+        if problem:
+            progress.detail(f"{one.entry.key} isn't taken from the store: {problem}")
+            shutil.rmtree(one.folder, ignore_errors=True)
+        else:
+            yield one
+
+
+def _looked_through(wanted: Sequence[Taken], *parts: str) -> Iterator[tuple[Taken, str]]:
     """Yield those that are as they were taken, and which part of them; the others are taken out of the store.
 
     Each file of a spare, or else of the tree, must have the size and the time that it had. Another process looks, since
     there are tens of thousands of them, and this one has other things to do meanwhile.
     """
-    if not entries:
+    if not wanted:
         return
-    parts = _good_parts([entry for _, entry in entries], SPARE, TREE)
-    for (name, entry), part in zip(entries, parts, strict=True):
+    for one, part in zip(wanted, _good_parts([one.entry for one in wanted], *parts), strict=True):
         if part:
-            yield name, entry, part
+            yield one, part
         else:
-            _give_up(entry.key)
+            progress.note(f"{one.entry.key.package} was changed where the store keeps it: it is made anew.")
+            with suppress(OSError, KerasenvError):  # as above
+                discard(one.entry.key)
 
 
 def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
@@ -91,11 +126,6 @@ def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
         return [str(part) for part in json.loads(answer.stdout)]
     except ValueError:
         raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
-
-
-def _give_up(key: Key) -> None:
-    progress.note(f"{key.package} was changed where the store keeps it: it is made anew.")
-    discard_if_possible(key)
 
 
 def discard_if_possible(key: Key) -> None:
@@ -117,45 +147,6 @@ def discard_spare(key: Key) -> None:
 def _discard(place: Path) -> None:
     with scratch("discard", work_folder()) as work, guarded(), suppress(FileNotFoundError):
         place.rename(work / "gone")
-
-
-def _lay(entry: Entry, work: Path, part: str) -> Path:
-    folder = work / entry.key.package
-    if part == SPARE:
-        with suppress(OSError):  # somebody was before us, or it lies on another file system
-            entry.spare.rename(folder)  # who comes first has it, as a whole
-            return folder
-        if _good_parts([entry], TREE) != [TREE]:  # at which nobody has looked yet
-            raise ValueError(f"{entry.key} was changed")
-    elif os.path.lexists(entry.spare):  # it is damaged
-        with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
-            discard_spare(entry.key)
-    try:
-        lay_anew(entry, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return folder
-
-
-def lay_anew(entry: Entry, folder: Path) -> None:
-    """Lay the files of an entry into a new folder one by one."""
-    kinds = {path: kind for path, kind, _, _ in files_of(entry)}
-    if not all(map(is_inside, kinds)) or not KINDS.issuperset(kinds.values()):
-        raise ValueError(f"{entry.key}: a file lies outside, or is of no kind that there is")
-    for inside in sorted({path.rpartition("/")[0] for path in kinds}):
-        os.makedirs(f"{folder}/{inside}", exist_ok=True)  # noqa: PTH103  # of thousands, each a Path otherwise
-    at_once(partial(_lay_file, str(entry.tree), str(folder), kinds), kinds)
-
-
-def _lay_file(tree: str, folder: str, kinds: dict[str, str], path: str) -> None:
-    source, target = f"{tree}/{path}", f"{folder}/{path}"
-    if kinds[path] == "link":
-        os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211  # as it is written there
-    elif kinds[path] == "text":
-        copy(source, target)
-    else:
-        share(source, target)
 
 
 def _move(source: str, target: str, *, foreign: frozenset[str] = frozenset()) -> None:

@@ -17,7 +17,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,8 +97,13 @@ def clone(source: str, target: str) -> bool:
 _CANT_CLONE: set[int] = set()
 
 
+@lru_cache(maxsize=8)  # the next file is most often in the same folder
+def _device_of(folder: str) -> int:
+    return os.stat(folder or os.curdir).st_dev  # noqa: PTH116  # see above
+
+
 def _clone_on_linux(source: str, target: str) -> bool:
-    if os.lstat(source).st_dev in _CANT_CLONE:
+    if _device_of(os.path.dirname(source)) in _CANT_CLONE:  # noqa: PTH120  # see above
         return False
     import fcntl  # noqa: PLC0415  # not on Windows
 

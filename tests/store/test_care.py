@@ -609,18 +609,18 @@ class TestClear:
 
     def test_while_an_entry_is_taken(self, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A create at work has what it asked for, whole."""
-        lay: Any = importlib.import_module("kerasenv.store.lay")
+        module: Any = importlib.import_module("kerasenv.store.lay")
 
-        real, said = lay._lay, []  # noqa: SLF001  # what happens between two entries
+        real, said = module.lay, []
 
-        def laid(entry: Any, work: Path, part: str) -> Path:
+        def lay(todo: Any) -> list[str]:
             said.append(clear())
-            return real(entry, work, part)  # type: ignore[no-any-return]
+            return real(todo)  # type: ignore[no-any-return]
 
-        monkeypatch.setattr(lay, "_lay", laid)
+        monkeypatch.setattr(module, "lay", lay)
         anew = taken_anew(small, tmp_path)
 
-        assert [len(one.stays) for one in said] == [2, 2]
+        assert [len(one.stays) for one in said] == [2]
         assert {path.name for path in (anew / SITE).glob("*/_fast.so")} == {"_fast.so"}
         assert len(list((anew / SITE).glob("*/_fast.so"))) == 2
 

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kerasenv import process
+from kerasenv.errors import ProgramError
+from kerasenv.store import laying
 from kerasenv.store.entry import FORMAT, About, Entry, Row, digests_of, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import Taken, discard, lay_anew, put, take
+from kerasenv.store.lay import Taken, discard, put, take
+from kerasenv.store.laying import lay
 from kerasenv.store.place import Key, keys_there
 from kerasenv.store.sources import Source
 from tests.isolation import MACHINE
@@ -71,7 +75,7 @@ def test_what_is_there_is_laid(entry: Entry, tmp_path: Path) -> None:
 
 
 def test_a_spare_is_moved(entry: Entry, tmp_path: Path) -> None:
-    lay_anew(entry, entry.spare)
+    assert lay([(entry.key.folder, entry.spare)]) == [""]
     number = (entry.spare / "top.txt").stat().st_ino
 
     (taken,) = take([SOURCE], tmp_path)
@@ -114,7 +118,7 @@ def test_what_was_changed_is_thrown_away(
 @pytest.mark.parametrize("how", ["empty", "missing", "older"])
 def test_a_spare_that_was_changed_is_not_taken(entry: Entry, tmp_path: Path, how: str) -> None:
     """As after a loss of power, or when something tidies up single files."""
-    lay_anew(entry, entry.spare)
+    assert lay([(entry.key.folder, entry.spare)]) == [""]
     text = entry.spare / "top.txt"
     state = text.stat()
     text.unlink()
@@ -133,7 +137,7 @@ def test_a_spare_that_can_not_be_moved_says_nothing_of_the_tree(
     entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It lies on another file system, or somebody else has just taken it."""
-    lay_anew(entry, entry.spare)
+    assert lay([(entry.key.folder, entry.spare)]) == [""]
     (entry.tree / "top.txt").write_bytes(b"")
     real = Path.rename
 
@@ -175,7 +179,7 @@ def test_a_link_stays_what_it_is(tmp_path: Path) -> None:
     rows = [*rows_of(entry), *(Row(path=name, kind="link", size=7, mtime=0) for name in ("link", "to folder"))]
     write_entry(KEY.folder, entry.about, rows, {})
 
-    lay_anew(entry, tmp_path / "new")
+    assert lay([(entry.key.folder, tmp_path / "new")]) == [""]
 
     assert os.readlink(tmp_path / "new" / "link") == "top.txt"  # noqa: PTH115
     assert os.readlink(tmp_path / "new" / "to folder") == "lib"  # noqa: PTH115
@@ -473,7 +477,7 @@ def test_a_store_on_another_file_system(rig: Rig, elsewhere: Path) -> None:
 
 
 def test_a_spare_that_was_changed_goes_wherever_the_environments_lie(entry: Entry, elsewhere: Path) -> None:
-    lay_anew(entry, entry.spare)
+    assert lay([(entry.key.folder, entry.spare)]) == [""]
     (entry.spare / "top.txt").unlink()
 
     (taken,) = take([SOURCE], elsewhere)
@@ -564,3 +568,68 @@ def _kerasenv() -> list[str]:
     from tests.store.rig import RUN
 
     return [sys.executable, "-c", RUN]
+
+
+# File by file, in one process or two
+
+MANY = {f"lib/folder{number}/{name}": content for number in range(7) for name, content in FILES.items()} | FILES
+
+
+@pytest.fixture(params=["one process", "two processes"])
+def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = request.param == "two processes"
+    monkeypatch.setattr(laying, "_WORTH_A_PROCESS", 0 if two else sys.maxsize)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("processes")
+def test_every_entry_is_laid(tmp_path: Path) -> None:
+    one, other = _make(MANY), _make(FILES, Key(python=KEY.python, package="other-1.0-0123456789abcdef"))
+
+    assert lay([(one.key.folder, tmp_path / "one"), (other.key.folder, tmp_path / "other")]) == ["", ""]
+
+    assert _contents(tmp_path / "one") == MANY
+    assert _contents(tmp_path / "other") == FILES
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("place", range(len(MANY)))
+def test_one_that_lacks_a_file_says_so_and_the_others_are_laid(tmp_path: Path, place: int) -> None:
+    whole, lacking = _make(FILES, Key(python=KEY.python, package="other-1.0-0123456789abcdef")), _make(MANY)
+    lost = sorted(MANY)[place]
+    (lacking.tree / lost).unlink()
+
+    problem, none = lay([(lacking.key.folder, tmp_path / "lacking"), (whole.key.folder, tmp_path / "whole")])
+
+    assert "FileNotFoundError" in problem
+    assert lost in problem
+    assert none == ""
+    assert _contents(tmp_path / "whole") == FILES
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("lie", ["../out", "..", "lib/../../out", "/out"])
+def test_whatever_a_table_says_nothing_is_laid_outside(tmp_path: Path, lie: str) -> None:
+    entry = _make(MANY)
+    table = json.loads((KEY.folder / "files.json").read_text("utf-8"))
+    for folder, name in ((lie, "file"), ("lib", lie)):
+        wrong = {**table, folder: [*table.get(folder, []), [name, "text", 1, 1]]}
+        (KEY.folder / "files.json").write_text(json.dumps(wrong), encoding="utf-8")
+
+        (problem,) = lay([(entry.key.folder, tmp_path / "deep" / f"{len(name)}")])
+
+        assert "outside" in problem
+        assert not list(tmp_path.rglob("out")), "nothing is where the lie leads"
+
+
+def test_without_a_second_process_all_is_done_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_words: object, **_options: object) -> NoReturn:
+        raise ProgramError("no more processes")
+
+    monkeypatch.setattr(laying, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(process, "run", fails)
+
+    assert lay([(_make(MANY).key.folder, tmp_path / "new")]) == [""]
+
+    assert _contents(tmp_path / "new") == MANY
