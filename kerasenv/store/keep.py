@@ -18,7 +18,7 @@ from kerasenv.env.inventory import BYTECODE, digest_of, is_bytecode, packages_by
 from kerasenv.errors import KerasenvError
 from kerasenv.scratch import scratch
 from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
-from kerasenv.store.entry import TREE, About, Row, is_inside, open_entry, rows_of, write_entry
+from kerasenv.store.entry import TREE, About, Row, files_of, is_inside, open_entry, rows_of, write_entry
 from kerasenv.store.lay import discard
 from kerasenv.store.laying import lay
 from kerasenv.store.place import guarded, keeping, needing, work_folder
@@ -64,11 +64,16 @@ def keep(
     with suppress(OSError, KerasenvError):
         note_use(environment, keys)
     with keeping(), needing(keys):
+        missing = [source for source in sources if _is_missing(source)]
+        # Looked at before anything else: what isn't there later may have been taken away
+        lacking = {entry.key: _lacking(entry, environment) for entry in _entries_of(sources)}
+        if not missing:  # the next one may be on its way already
+            _make_spares(sources)
         installed = take_inventory(environment).packages
         packages = packages_by_name(installed)
         told = Counter(path for package in installed for path in package.files or ())
         several = {path for path, count in told.items() if count > 1}
-        for source in filter(_is_missing, sources):
+        for source in missing:
             for package in _only_one(packages, source.name):
                 with suppress(_Unfit, OSError, ValueError, KerasenvError):
                     _check_same(environment, source, package, own)
@@ -79,13 +84,16 @@ def keep(
             with suppress(_Unfit, OSError, ValueError, KerasenvError):
                 _take_compiled(environment, compiled, since=since)
         forbid_writing_into_shared(str(environment), told)
-        found = map(open_entry, sorted({source.key for source in sources}, key=str))
-        entries = [entry for entry in found if entry is not None]
-        for entry in entries:
+        lacking |= {entry.key: _lacking(entry, environment) for entry in _entries_of(missing)}
+        for entry in _entries_of(sources):
             with suppress(OSError, ValueError, KerasenvError):
-                _lend_bytecode(entry, environment)
-        with suppress(OSError, KerasenvError):
-            make_spares(entries)
+                _lend_bytecode(entry, environment, lacking.get(entry.key, []))
+        _make_spares(sources)
+
+
+def _entries_of(sources: Iterable[Source]) -> list[Entry]:
+    found = map(open_entry, sorted({source.key for source in sources}, key=str))
+    return [entry for entry in found if entry is not None]
 
 
 def _only_one(packages: Mapping[NormalizedName, Sequence[Installed]], name: str) -> Sequence[Installed]:
@@ -250,12 +258,23 @@ def _rows(tree: Path) -> Iterator[Row]:
             yield Row(path=f"{inside}{name}", kind=kind, size=state.st_size, mtime=state.st_mtime_ns)
 
 
-def _lend_bytecode(entry: Entry, environment: Path) -> None:
-    """Let the environment that was just made have its bytecode as well, where its sources are still the same."""
+def _lacking(entry: Entry, environment: Path) -> list[str]:
+    """Return the bytecode of an entry that an environment doesn't have."""
+    try:
+        paths = [path for path, *_ in files_of(entry) if path.endswith(BYTECODE)]
+        return [path for path in paths if not os.path.lexists(f"{environment}/{path}")]
+    except (OSError, ValueError):
+        return []
+
+
+def _lend_bytecode(entry: Entry, environment: Path, lacking: Sequence[str]) -> None:
+    """Let the environment that was just made have bytecode as well, where its sources are still the same."""
+    if not lacking:
+        return
     rows = {row.path: row for row in rows_of(entry)}
-    there, tree = frozenset(rows), str(entry.tree)
-    for path in rows:
-        if not path.endswith(BYTECODE) or not is_bytecode(path, there):
+    there = frozenset(rows)
+    for path in lacking:
+        if not is_bytecode(path, there):
             continue
         source = _source_of(path)
         if source not in rows:
@@ -263,7 +282,7 @@ def _lend_bytecode(entry: Entry, environment: Path) -> None:
         with suppress(OSError):
             state = os.lstat(f"{environment}/{source}")
             if (state.st_size, state.st_mtime_ns) == (rows[source].size, rows[source].mtime):
-                _lend(f"{tree}/{path}", f"{environment}/{path}")
+                _lend(f"{entry.tree}/{path}", f"{environment}/{path}")
 
 
 def _lend(source: str, target: str) -> None:
@@ -287,10 +306,12 @@ def _source_of(bytecode: str) -> str:
     return f"{folder.removesuffix('/__pycache__')}/{name.rpartition('.cpython-')[0]}.py"
 
 
-def make_spares(entries: Iterable[Entry]) -> None:
+def _make_spares(sources: Iterable[Source]) -> None:
     """Lay the files of entries once more, for the next environment, of those that have no spare."""
-    lacking = [entry for entry in entries if not entry.spare.is_dir()]
-    with scratch("spare", work_folder()) as work:
+    lacking = [entry for entry in _entries_of(sources) if not entry.spare.is_dir()]
+    if not lacking:
+        return
+    with suppress(OSError, KerasenvError), scratch("spare", work_folder()) as work:
         made = [work / f"{number}" for number in range(len(lacking))]
         problems = lay([(entry.key.folder, spare) for entry, spare in zip(lacking, made, strict=True)])
         for entry, spare, problem in zip(lacking, made, problems, strict=True):
