@@ -6,11 +6,9 @@ import io
 import logging
 import os
 import sys
-import threading
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from copy import copy
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kerasenv import process
@@ -35,17 +33,6 @@ class BareEnvironment:
     python: Path
     bin_dir: Path
     site_packages: Path
-
-
-def get_ready() -> None:
-    """Import what making an environment needs, in a thread, while this one waits for another program."""
-    threading.Thread(target=_import_virtualenv, daemon=True).start()
-
-
-def _import_virtualenv() -> None:
-    with suppress(ImportError):  # whoever needs it will hear of it
-        import_module("virtualenv")
-        import_module("virtualenv.seed.embed.via_app_data.via_app_data")  # which it loads whether it seeds or not
 
 
 def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | None = None) -> BareEnvironment:

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import shutil
+import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.markers import default_environment
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
@@ -82,7 +84,9 @@ def worth_having(wanted: SpecifierSet) -> Iterator[str]:
 
 
 def inspect(executable: Path, *, source: str) -> Interpreter:
-    """Start an interpreter and return what it says of itself."""
+    """Return what an interpreter says of itself: it is started, unless it is the one that runs this."""
+    if _runs_this(executable):
+        return _this_one(executable, source=source)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         answer = process.run([executable, "-S", probe("interpreter")], environ=environ, timeout=_PROBE_SECONDS)
@@ -103,6 +107,26 @@ def inspect(executable: Path, *, source: str) -> Interpreter:
         raise InterpreterError(
             f"{executable} can't be used: it did not answer as a Python does.", looked_at=answer.last_lines(3)
         ) from None
+
+
+def _runs_this(executable: Path) -> bool:
+    try:
+        return executable.samefile(sys.executable)  # as it is where an environment has a link to its interpreter
+    except OSError:
+        return False
+
+
+def _this_one(executable: Path, *, source: str) -> Interpreter:
+    markers = default_environment()
+    return Interpreter(
+        path=executable,
+        version=Version(markers["implementation_version"]),
+        implementation=markers["platform_python_implementation"],
+        bits=struct.calcsize("P") * 8,
+        markers={name: str(value) for name, value in markers.items()},
+        source=source,
+        abi_flags=getattr(sys, "abiflags", ""),  # Windows has none
+    )
 
 
 def _first(wanted: SpecifierSet, *, requires: SpecifierSet, who: str, request: str | None = None) -> Interpreter:

@@ -20,8 +20,17 @@ def leads_away(name):
     return name in AWAY or "/" in name or os.sep in name or "\0" in name
 
 
+def table_of(entry):
+    """Return the files of an entry, folder by folder; None if that can't be read."""
+    try:
+        with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
+            return list(json.load(stream).items())
+    except Exception:  # whatever it is, such an entry can't be used
+        return None
+
+
 def is_sound(table):
-    for folder, files in table.items():
+    for folder, files in table:
         if folder and any(map(leads_away, folder.split("/"))):
             return False
         for name, kind, _size, _time in files:
@@ -32,7 +41,7 @@ def is_sound(table):
 
 def is_as_taken(tree, table):
     lstat, is_link = os.lstat, stat.S_ISLNK
-    for folder, files in table.items():
+    for folder, files in table:
         start = "/".join([tree, folder, ""]) if folder else tree + "/"
         for name, kind, size, time in files:
             state = lstat(start + name)
@@ -44,14 +53,11 @@ def is_as_taken(tree, table):
     return True
 
 
-def good_part_of(entry, parts, share=slice(None)):
-    """Return the first part that is good, '' if none is; with a share, that of its folders is looked at."""
+def good_part_of(entry, table, parts):
     try:
-        with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
-            table = dict(list(json.load(stream).items())[share])
         if not is_sound(table):
             return ""
-    except Exception:  # whatever it is, such an entry can't be used
+    except Exception:  # as above
         return ""
     for part in parts:
         try:
@@ -62,32 +68,33 @@ def good_part_of(entry, parts, share=slice(None)):
     return ""
 
 
-def good_parts_of(entries, parts, share=slice(None)):
-    return [good_part_of(entry, parts, share) for entry in entries]
+def good_parts_of(tables, parts, share=slice(None)):
+    """Return the first good part of each entry, '' if none is; with a share, that of the folders is looked at."""
+    return ["" if table is None else good_part_of(entry, table[share], parts) for entry, table in tables]
 
 
-def good_parts_by_halves(entries, parts):
+def good_parts_by_halves(tables, parts):
     """Look at every other folder here, and at the others in a second process."""
     reading, writing = os.pipe()
     if os.fork() == 0:
         with os.fdopen(writing, "w") as stream:
-            json.dump(good_parts_of(entries, parts, slice(1, None, 2)), stream)
+            json.dump(good_parts_of(tables, parts, slice(1, None, 2)), stream)
         os._exit(0)
     os.close(writing)
-    mine = good_parts_of(entries, parts, slice(0, None, 2))
+    mine = good_parts_of(tables, parts, slice(0, None, 2))
     with os.fdopen(reading) as stream:
         theirs = json.load(stream)
     # What only one of them found fault with is no good as a whole, and may have another part that is
     return [
-        one if one == other else good_part_of(entry, parts)
-        for entry, one, other in zip(entries, mine, theirs, strict=True)
+        one if one == other else good_part_of(entry, table, parts)
+        for (entry, table), one, other in zip(tables, mine, theirs, strict=True)
     ]
 
 
 def main():
     asked = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     look = good_parts_by_halves if hasattr(os, "fork") and (os.cpu_count() or 1) > 1 else good_parts_of
-    json.dump(look(asked["entries"], asked["parts"]), sys.stdout)
+    json.dump(look([(entry, table_of(entry)) for entry in asked["entries"]], asked["parts"]), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -170,3 +170,5 @@ def _move(source: str, target: str, *, foreign: frozenset[str] = frozenset()) ->
             _move(one.path, place)
         elif one.name.endswith(".py"):
             stayed.add(one.name.removesuffix(".py"))
+    with suppress(OSError):  # something stayed
+        os.rmdir(source)  # noqa: PTH106  # see above

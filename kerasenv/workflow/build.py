@@ -49,9 +49,10 @@ if TYPE_CHECKING:
 def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
     here = packages_here(_wanted(plan), plan.interpreter)
+    sources = _sources(plan, here)
     # While the environment is made, the store looks through what it has, and the engine says what it is
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="store") as pool:
-        taking = pool.submit(copy_context().run, _take, plan, here, folder.parent)
+        taking = pool.submit(copy_context().run, take, sources, folder.parent)
         describing = pool.submit(copy_context().run, plan.engine.describe)
         bare = _bare(plan, folder)
         variables = _hook(plan, bare)
@@ -96,12 +97,13 @@ def _wanted(plan: Plan) -> Pylock:
     return replace(wanted, packages=[one for one in wanted.packages if one.name in plan.sync.incomplete])
 
 
-def _take(plan: Plan, packages: list[Package], work: Path) -> list[Taken]:
+def _sources(plan: Plan, packages: list[Package]) -> list[Source]:
+    """Return what may be taken from the store."""
     if not plan.engine.fills_store or plan.sync is not None:
         return []  # what has to be mended may have come out of the store as it is
-    sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
     compiled = _compiled(plan)
-    return take([*sources, *([compiled] if compiled else ())], work)
+    sources = sources_for(packages, plan.interpreter, plan.promise.build_constraints)
+    return [*sources, *([compiled] if compiled else ())]
 
 
 def _compiled(plan: Plan) -> Source | None:

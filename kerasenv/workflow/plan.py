@@ -15,7 +15,6 @@ from kerasenv.errors import InterpreterError, LockError
 from kerasenv.interpreters.find import inspect
 from kerasenv.interpreters.get import Downloads, find_or_get
 from kerasenv.system.look import Findings, advice, look
-from kerasenv.venv import get_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,10 +93,9 @@ def look_at_system(needs: Sequence[SystemNeed], interpreter: Interpreter) -> Fin
 def python_for(requires: SpecifierSet, making: Making, *, who: str) -> Interpreter:
     """Return the Python that is there, or is found, or is got."""
     with progress.step("Python") as step:
-        interpreter = _python_there(requires, making)
-        if interpreter is None:
-            get_ready()  # while interpreters say what they are
-            interpreter = find_or_get(requires, request=making.python, who=who, downloads=making.downloads)
+        interpreter = _python_there(requires, making) or find_or_get(
+            requires, request=making.python, who=who, downloads=making.downloads
+        )
         step.done(f"CPython {interpreter.version}", source=f"{interpreter.source}: {interpreter.path}")
     return interpreter
 
