@@ -19,10 +19,10 @@ from kerasenv.errors import KerasenvError
 from kerasenv.scratch import scratch
 from kerasenv.store.bytecode import bytecode_of, compile_in, is_for_good, is_valid
 from kerasenv.store.entry import TREE, About, Row, files_of, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import discard
 from kerasenv.store.laying import lay
 from kerasenv.store.place import guarded, keeping, needing, work_folder
 from kerasenv.store.sharing import copy, forbid_writing_into_shared, may_be_shared, share
+from kerasenv.store.take import discard_if_possible
 from kerasenv.store.uses import note_use
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def _is_missing(source: Source) -> bool:
     """Say whether the store lacks an entry; what is there in its place and can't be used is taken away."""
     if open_entry(source.key) is not None:
         return False
-    with suppress(OSError, KerasenvError):
-        discard(source.key)
+    discard_if_possible(source.key)
     return True
 
 

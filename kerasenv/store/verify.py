@@ -16,8 +16,8 @@ from kerasenv.env.inventory import differing
 from kerasenv.errors import UsageError
 from kerasenv.store.entry import SPARE, TREE, digests_of, open_entry, rows_of
 from kerasenv.store.info import name_and_version
-from kerasenv.store.lay import discard, discard_spare
 from kerasenv.store.place import keys_there, needing
+from kerasenv.store.take import discard, discard_spare
 from kerasenv.store.uses import read_uses
 from kerasenv.tables import did_you_mean
 

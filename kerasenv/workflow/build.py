@@ -25,9 +25,9 @@ from kerasenv.interpreters.serving import serving
 from kerasenv.lock.lockfile import write_file
 from kerasenv.lock.obtain import packages_here
 from kerasenv.smoke.prove import prove, smoke_error, with_smoke
-from kerasenv.store.lay import discard_if_possible, put, take
 from kerasenv.store.sharing import part_from_others
 from kerasenv.store.sources import compiled_source
+from kerasenv.store.take import discard_if_possible, put, take
 from kerasenv.system.links import make_links
 from kerasenv.workflow.keep import sources_for
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from kerasenv.env.intact import Unlike
     from kerasenv.env.inventory import Inventory
     from kerasenv.smoke.run import SmokeResult
-    from kerasenv.store.lay import Taken
     from kerasenv.store.sources import Source
+    from kerasenv.store.take import Taken
     from kerasenv.venv import BareEnvironment
     from kerasenv.workflow.plan import Making, Plan
 

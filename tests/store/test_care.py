@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from kerasenv.errors import UsageError
 from kerasenv.store.entry import open_entry, rows_of
 from kerasenv.store.info import look
-from kerasenv.store.lay import put, take
 from kerasenv.store.place import keeping, keys_there, store_folder, work_folder
+from kerasenv.store.take import put, take
 from kerasenv.store.tidy import Stays, clear, gc
 from kerasenv.store.uses import is_there, read_uses
 from kerasenv.store.verify import verify
@@ -609,7 +609,7 @@ class TestClear:
 
     def test_while_an_entry_is_taken(self, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A create at work has what it asked for, whole."""
-        module: Any = importlib.import_module("kerasenv.store.lay")
+        module: Any = importlib.import_module("kerasenv.store.take")
 
         real, said = module.lay, []
 
@@ -630,7 +630,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 from kerasenv.store.info import look
-from kerasenv.store.lay import put, take
+from kerasenv.store.take import put, take
 from kerasenv.store.tidy import clear, gc
 from kerasenv.store.verify import verify
 from tests.kept import SITE, make_small, package

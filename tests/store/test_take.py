@@ -19,10 +19,10 @@ from kerasenv import process
 from kerasenv.errors import ProgramError
 from kerasenv.store import laying
 from kerasenv.store.entry import FORMAT, About, Entry, Row, digests_of, is_inside, open_entry, rows_of, write_entry
-from kerasenv.store.lay import Taken, discard, put, take
 from kerasenv.store.laying import lay
 from kerasenv.store.place import Key, keys_there
 from kerasenv.store.sources import Source
+from kerasenv.store.take import Taken, discard, put, take
 from tests.isolation import MACHINE
 from tests.store.rig import Rig, check_store, state_of_all
 

@@ -113,8 +113,7 @@ def _looked_through(wanted: Sequence[Taken], *parts: str) -> Iterator[tuple[Take
             yield one, part
         else:
             progress.note(f"{one.entry.key.package} was changed where the store keeps it: it is made anew.")
-            with suppress(OSError, KerasenvError):  # as above
-                discard(one.entry.key)
+            discard_if_possible(one.entry.key)
 
 
 def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
