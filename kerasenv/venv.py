@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kerasenv import process
 from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
+from kerasenv.venv_template import keep_template, make_from_template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,15 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
     The environment says of itself that it is relocatable: an installer that knows the word (uv) then writes entry
     points that find their interpreter beside them, so the folder can be built in one place and moved to another.
     """
+    places = make_from_template(interpreter, folder, prompt=prompt)
+    if places is None:
+        places = _let_virtualenv_make(interpreter, folder, prompt=prompt)
+        keep_template(interpreter, folder, prompt=prompt, places=places)
+    return BareEnvironment(folder=folder, **places)
+
+
+def _let_virtualenv_make(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
+    """Return the places in the environment."""
     from virtualenv import session_via_cli  # noqa: PLC0415  # 130 ms that most commands don't need
 
     words = ["--no-seed", *_words(interpreter, folder, prompt=prompt, app_data="virtualenv")]
@@ -56,9 +66,7 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
                 config.write("relocatable = true\n")
     except (SystemExit, RuntimeError, OSError) as error:
         raise _error(folder, interpreter, said.getvalue() or str(error)) from error
-    return BareEnvironment(
-        folder=creator.dest, python=creator.exe, bin_dir=creator.script_dir, site_packages=creator.purelib
-    )
+    return {"python": creator.exe, "bin_dir": creator.script_dir, "site_packages": creator.purelib}
 
 
 def create_bare_environment_with(

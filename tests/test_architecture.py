@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "kerasenv"
 # From the ground up; who stands on a floor may import what stands there or below. The longest name that fits counts.
 FLOORS = (
     "errors",
-    "folders outcome platforms process progress resources scratch sizes tables uv venv",
+    "folders outcome platforms process progress resources scratch sizes tables uv venv venv_template",
     "interpreters.interpreter interpreters.serving smoke.plan system.need",
     "engine",
     "download index index_view login requirements_file",
