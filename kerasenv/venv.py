@@ -44,12 +44,14 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
     """
     places = make_from_template(interpreter, folder, prompt=prompt)
     if places is None:
-        places = _let_virtualenv_make(interpreter, folder, prompt=prompt)
-        keep_template(interpreter, folder, prompt=prompt, places=places)
+        is_new = not os.path.lexists(folder)
+        places = let_virtualenv_make(interpreter, folder, prompt=prompt)
+        if is_new:
+            keep_template(interpreter, folder, prompt=prompt, places=places)
     return BareEnvironment(folder=folder, **places)
 
 
-def _let_virtualenv_make(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
+def let_virtualenv_make(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
     """Return the places in the environment."""
     from virtualenv import session_via_cli  # noqa: PLC0415  # 130 ms that most commands don't need
 

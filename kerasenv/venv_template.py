@@ -30,6 +30,9 @@ _HERE = "\0"
 _PLAIN = re.compile(r"/[\w./-]*\w", re.ASCII)
 """A path that the scripts of all shells hold as it is, without quotes."""
 
+_OF_NO_USE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a template raises that isn't there, or that holds whatever."""
+
 
 class _Unfit(Exception):
     """What virtualenv made is more than texts that name their place, links and folders."""
@@ -43,21 +46,28 @@ def make_from_template(interpreter: Path, folder: Path, *, prompt: str | None) -
     path = str(folder)
     try:
         template = json.loads(_file_of(interpreter).read_text("utf-8"))
-        fits = template["asked"] == _asked(interpreter, prompt) and _PLAIN.fullmatch(path)
-        if not fits or os.path.lexists(folder):
+        if template["asked"] != _asked(interpreter, prompt or folder.name) or not _PLAIN.fullmatch(path):
             return None
+        places = {name: folder / place for name, place in template["places"].items()}
+        os.mkdir(path)  # noqa: PTH102  # as in the loops
+    except _OF_NO_USE:
+        return None
+    try:
         _write(template, path)
-        return {name: folder / place for name, place in template["places"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except _OF_NO_USE:
         shutil.rmtree(folder, ignore_errors=True)
         return None
+    return places
 
 
 def keep_template(interpreter: Path, folder: Path, *, prompt: str | None, places: Mapping[str, Path]) -> None:
-    """Write down what virtualenv made in `folder`, if nothing but the path would be another one elsewhere."""
+    """Write down what virtualenv made in `folder`, if nothing but the path would be another one elsewhere.
+
+    The path is one that no script names for a reason of its own, as those of work folders are.
+    """
     with suppress(OSError, ValueError, _Unfit):
         template = {
-            "asked": _asked(interpreter, prompt),
+            "asked": _asked(interpreter, prompt or folder.name),
             "places": {name: place.relative_to(folder).as_posix() for name, place in places.items()},
             **_read(str(folder)),
         }
@@ -73,7 +83,7 @@ def _file_of(interpreter: Path) -> Path:
     return cache_folder() / "environments" / f"{name}.json"
 
 
-def _asked(interpreter: Path, prompt: str | None) -> list[str | int | None]:
+def _asked(interpreter: Path, prompt: str) -> list[str | int]:
     """Return all that decides what virtualenv makes, but for the path."""
     state = interpreter.stat()
     found = find_spec("virtualenv")
@@ -83,6 +93,7 @@ def _asked(interpreter: Path, prompt: str | None) -> list[str | int | None]:
         virtualenv,
         sys.executable,  # which is noted down in pyvenv.cfg
         str(interpreter),
+        os.path.realpath(interpreter),
         state.st_mtime_ns,
         state.st_size,
         prompt,
@@ -119,7 +130,6 @@ def _without(folder: str, file: Path) -> str:
 
 
 def _write(template: Mapping[str, Any], folder: str) -> None:
-    os.mkdir(folder)  # noqa: PTH102  # as in the loops
     for place in template["folders"]:
         os.mkdir(f"{folder}/{place}")  # noqa: PTH102  # a Path for each would take longer than all the rest
     for place, target in template["links"].items():
