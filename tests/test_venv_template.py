@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kerasenv import venv
+from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
 from kerasenv.venv import create_bare_environment
 
@@ -83,9 +84,9 @@ def test_elsewhere_it_speaks_of_its_own_place(tmp_path: Path, asked: list[Path])
     assert asked == [first]
     assert not [path for path, (_, content) in contents(second).items() if str(first) in str(content)]
     assert str(second) in (second / "bin" / "activate").read_text("utf-8")
-    words = [environment.python, "-c", "import sys; print(sys.prefix)"]
+    words: list[str | Path] = [environment.python, "-c", "import sys; print(sys.prefix)"]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == f"{second}\n"
-    shell = ["sh", "-c", '. "$0" && echo "$VIRTUAL_ENV"', second / "bin" / "activate"]
+    shell: list[str | Path] = ["sh", "-c", '. "$0" && echo "$VIRTUAL_ENV"', second / "bin" / "activate"]
     assert subprocess.run(shell, capture_output=True, text=True, check=True).stdout == f"{second}\n"
 
 
@@ -128,7 +129,7 @@ def test_another_interpreter_in_the_same_place_is_another_environment(
 
 
 def test_an_interpreter_that_is_gone_is_told_by_virtualenv(tmp_path: Path, asked: list[Path]) -> None:
-    with pytest.raises(venv.EnvironmentFolderError, match="can't make an environment"):
+    with pytest.raises(EnvironmentFolderError, match="can't make an environment"):
         create_bare_environment(tmp_path / "none", tmp_path / "env")
 
     assert asked == [tmp_path / "env"]

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,14 +49,7 @@ def take(sources: Sequence[Source], work: Path) -> list[Taken]:
         return taken
     try:
         with needing({source.key for source in sources}) as there:
-            found = [(source.name, open_entry(source.key)) for source in sources if source.key in there]
-            taken = _take_all(
-                [
-                    Taken(name=name, entry=entry, folder=work / entry.key.package)
-                    for name, entry in found
-                    if entry is not None
-                ]
-            )
+            taken = _take_all([source for source in sources if source.key in there], work)
     except (OSError, NotImplementedError, KerasenvError) as error:
         progress.detail(f"nothing more is taken from the store: {error}")
     return taken
@@ -65,21 +60,59 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _take_all(wanted: Sequence[Taken]) -> list[Taken]:
+def _take_all(sources: Sequence[Source], work: Path) -> list[Taken]:
     """Move the spares of those that have one, and lay the others; return what lies where it is to be taken from."""
     taken: list[Taken] = []
     todo: list[Taken] = []
     unmoved: list[Taken] = []
-    for one, part in _looked_through(wanted, SPARE, TREE):
+    for one, part in _open_all(sources, work):
         if part == SPARE:
             (taken if _is_moved(one) else unmoved).append(one)
-        else:
+        elif _is_good(one, part):
             todo.append(one)
             if os.path.lexists(one.entry.spare):  # it is damaged
                 with suppress(OSError, KerasenvError):  # somebody has it open; it isn't taken in any case
                     discard_spare(one.entry.key)
-    todo += [one for one, _ in _looked_through(unmoved, TREE)]  # at which nobody has looked yet
+    # At whose trees nobody has looked yet
+    trees = _good_parts([one.entry.key for one in unmoved], TREE) if unmoved else []
+    todo += [one for one, part in zip(unmoved, trees, strict=True) if _is_good(one, part)]
     return [*taken, *_laid(todo)]
+
+
+def _open_all(sources: Sequence[Source], work: Path) -> Iterator[tuple[Taken, str]]:
+    """Yield the entries that are there, and which part of each is as it was taken, '' if none is.
+
+    Each file of a spare, or else of the tree, must have the size and the time that it had. Another process looks, since
+    there are tens of thousands of them, and this one has other things to do meanwhile.
+    """
+    if not sources:
+        return
+    keys = [source.key for source in sources]
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="looking") as pool:
+        looking = pool.submit(copy_context().run, _good_parts, keys, SPARE, TREE)
+        entries = [open_entry(key) for key in keys]
+    for source, entry, part in zip(sources, entries, looking.result(), strict=True):
+        if entry is not None:
+            yield Taken(name=source.name, entry=entry, folder=work / entry.key.package), part
+
+
+def _good_parts(keys: Sequence[Key], *parts: str) -> list[str]:
+    """Return for each entry the first of these parts that is as it was taken, '' if none is."""
+    asked = {"entries": [str(key.folder) for key in keys], "parts": parts}
+    # Isolated, and without site: it needs nothing of what is installed
+    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin=json.dumps(asked))
+    try:
+        return [str(part) for part in json.loads(answer.stdout)]
+    except ValueError:
+        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
+
+
+def _is_good(one: Taken, part: str) -> bool:
+    """Say whether an entry has a good part; one that has none is taken out of the store."""
+    if not part:
+        progress.note(f"{one.entry.key.package} was changed where the store keeps it: it is made anew.")
+        discard_if_possible(one.entry.key)
+    return bool(part)
 
 
 def _is_moved(one: Taken) -> bool:
@@ -98,33 +131,6 @@ def _laid(todo: Sequence[Taken]) -> Iterator[Taken]:
             shutil.rmtree(one.folder, ignore_errors=True)
         else:
             yield one
-
-
-def _looked_through(wanted: Sequence[Taken], *parts: str) -> Iterator[tuple[Taken, str]]:
-    """Yield those that are as they were taken, and which part of them; the others are taken out of the store.
-
-    Each file of a spare, or else of the tree, must have the size and the time that it had. Another process looks, since
-    there are tens of thousands of them, and this one has other things to do meanwhile.
-    """
-    if not wanted:
-        return
-    for one, part in zip(wanted, _good_parts([one.entry for one in wanted], *parts), strict=True):
-        if part:
-            yield one, part
-        else:
-            progress.note(f"{one.entry.key.package} was changed where the store keeps it: it is made anew.")
-            discard_if_possible(one.entry.key)
-
-
-def _good_parts(entries: list[Entry], *parts: str) -> list[str]:
-    """Return for each entry the first of these parts that is as it was taken, '' if none is."""
-    asked = {"entries": [str(entry.key.folder) for entry in entries], "parts": parts}
-    # Isolated, and without site: it needs nothing of what is installed
-    answer = process.run([sys.executable, "-I", "-S", probe("as_taken")], stdin=json.dumps(asked))
-    try:
-        return [str(part) for part in json.loads(answer.stdout)]
-    except ValueError:
-        raise ProgramError(f"the store can't be looked through: {answer.last_lines(1)}") from None
 
 
 def discard_if_possible(key: Key) -> None:

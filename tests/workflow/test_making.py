@@ -151,7 +151,7 @@ def test_what_was_compiled_goes_with_a_model_that_fails(
     assert (second.environment.folder / "theano" / "mod.so").exists()
     assert kept() == 1
     others = len(keys_there()) - 1
-    monkeypatch.setattr("kerasenv.workflow.build.prove", fail)
+    monkeypatch.setattr("kerasenv.smoke.prove.prove", fail)
     steps = Steps()
 
     with progress.listening(steps), pytest.raises(SmokeError, match="it hangs"):
