@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.contestants import FOR_DISK
-from benchmarks.disk_usage import bytes_on_disk
+from benchmarks.disk_usage import bytes_of_files, bytes_used, can_clone
 from benchmarks.environments import run_model
+from benchmarks.machine import machine_facts
 from benchmarks.results import Disk
 
 if TYPE_CHECKING:
@@ -29,21 +30,28 @@ def _measure(shop: Workshop, job: Job, way: Way, environments: int) -> Disk:
     caches = shop.new_caches()
     folders: list[Path] = []
     after_each: list[int] = []
+    # Of files that are clones of one another only the file system knows what they share
+    begun = bytes_used(shop.folder) if can_clone(shop.folder) else None
+
+    def taken() -> int:
+        return bytes_of_files([caches.folder, *folders]) if begun is None else bytes_used(shop.folder) - begun
+
     for _ in range(environments):
         folders.append(shop.new_folder("environment"))
         for words in way.commands(shop, job, folders[-1]):
             shop.do(words, caches=caches)
         shop.settle(caches)
-        after_each.append(bytes_on_disk([caches.folder, *folders]))
-    own = bytes_on_disk(folders[:1])
+        after_each.append(taken())
+    own = bytes_of_files(folders[:1])
     after_model = [after_each[-1]]
     for folder in folders[:2]:
         run_model(job, folder, caches)
         shop.settle(caches)
-        after_model.append(bytes_on_disk([caches.folder, *folders]))
+        after_model.append(taken())
     disk = Disk(
         profile=job.profile,
         contestant=way.contestant,
+        filesystem=machine_facts(shop.folder)["filesystem"],
         environments=environments,
         own=own,
         after_each=tuple(after_each),

@@ -111,7 +111,7 @@ def verdicts(results: Results) -> list[Verdict]:
                 )
     found += [
         Verdict(
-            name="second environment on disk",
+            name=f"second environment on disk, {disk.filesystem}",
             profile=disk.profile,
             reached=percent_of_second(disk),
             limit=SECOND_PERCENT,

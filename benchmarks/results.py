@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 TEMPERATURES = ("cold", "warm")
-_THE_SAME = ("system", "architecture", "cpu", "cores", "filesystem", "kerasenv", "python", "uv")
+_THE_SAME = frozenset({"system", "architecture", "cpu", "cores", "filesystem", "kerasenv", "python", "uv"})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,6 +36,7 @@ class Disk:
 
     profile: str
     contestant: str
+    filesystem: str
     environments: int
     own: int
     """The first environment by itself, with what it shares with a cache."""
@@ -98,11 +99,12 @@ def read_results(place: Path) -> Results:
 def joined(runs: list[Results]) -> Results:
     """Return the parts of several runs on one machine as one; the first says how often all was measured.
 
-    What is compared stays together: a part is of one run alone.
+    What is compared stays together: a part is of one run alone. What takes how much of a disk can be of several ones.
     """
     first = runs[0]
     for one in runs[1:]:
-        if one.date != first.date or any(one.machine.get(name) != first.machine.get(name) for name in _THE_SAME):
+        same = _THE_SAME if one.series else _THE_SAME - {"filesystem"}
+        if one.date != first.date or any(one.machine.get(name) != first.machine.get(name) for name in same):
             raise SystemExit("These figures are of different machines, versions or days.")
         if {(row.what, row.profile) for row in one.series} & {(row.what, row.profile) for row in first.series}:
             raise SystemExit("These figures have the same part twice: name only one of them.")

@@ -19,7 +19,17 @@ _NOTHING = 0.05
 """Seconds of background below which there was none: asking for it takes as long."""
 
 TIMES_HEAD = ["what", "profile", "contestant", "median", "min", "max", "spread", "runs", "ratio", "CPU", "background"]
-DISK_HEAD = ["profile", "contestant", "first one", "second adds", "in %", "after a model", "all", "how many"]
+DISK_HEAD = [
+    "file system",
+    "profile",
+    "contestant",
+    "first one",
+    "second adds",
+    "in %",
+    "after a model",
+    "all",
+    "how many",
+]
 GOALS_HEAD = ["goal", "profile", "reached", "at most", "", "two equal commands"]
 
 
@@ -113,6 +123,7 @@ def disk_rows(disks: Sequence[Disk]) -> Rows:
     """Return a row for each contestant and profile."""
     return [
         [
+            one.filesystem,
             one.profile,
             one.contestant,
             megabytes(one.own),

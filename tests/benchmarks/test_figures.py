@@ -25,6 +25,7 @@ def disk(contestant: str = "kerasenv", *, second: int = 10) -> Disk:
     return Disk(
         profile="tf2-modern",
         contestant=contestant,
+        filesystem="ext4",
         environments=3,
         own=1000,
         after_each=(1500, 1500 + second, 1500 + 2 * second),

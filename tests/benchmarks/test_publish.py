@@ -25,6 +25,7 @@ def test_a_page_has_the_figures_of_a_run_and_no_place_is_left_empty() -> None:
             Disk(
                 profile="tf2-modern",
                 contestant="kerasenv",
+                filesystem="ext4",
                 environments=2,
                 own=1000,
                 after_each=(1, 2),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
             Disk(
                 profile="tf2-modern",
                 contestant="uv",
+                filesystem="ext4",
                 environments=2,
                 own=10,
                 after_each=(12, 13),
@@ -48,9 +50,10 @@ def test_figures_of_another_format_are_refused(tmp_path: Path) -> None:
         read_results(place)
 
 
-def _run(*parts: str, cpu: str = "Some CPU", pip: str = "23") -> Results:
+def _run(*parts: str, cpu: str = "Some CPU", pip: str = "23", filesystem: str = "ext4") -> Results:
+    machine = {"cpu": cpu, "pip": pip, "filesystem": filesystem}
     series = [Series(what=part, profile="tf2-modern", contestant="uv", seconds=[1.0]) for part in parts]
-    return Results(date="2030-01-01", machine={"cpu": cpu, "pip": pip}, settings={"runs": 2}, series=series)
+    return Results(date="2030-01-01", machine=machine, settings={"runs": 2}, series=series)
 
 
 def test_parts_of_several_runs_become_one() -> None:
@@ -59,7 +62,24 @@ def test_parts_of_several_runs_become_one() -> None:
     assert [one.what for one in whole.series] == ["warm ready", "lock"]
 
 
-@pytest.mark.parametrize("other", [_run("lock", cpu="Another CPU"), _run("warm ready")])
+def test_what_is_taken_of_another_disk_may_join_them() -> None:
+    there = Disk(
+        profile="tf2-modern",
+        contestant="uv",
+        filesystem="xfs",
+        environments=2,
+        own=10,
+        after_each=(12, 13),
+        second_after_model=4,
+    )
+
+    whole = joined([_run("warm ready"), replace(_run(filesystem="xfs"), disk=[there])])
+
+    assert whole.disk == [there]
+    assert whole.machine["filesystem"] == "ext4"
+
+
+@pytest.mark.parametrize("other", [_run("lock", cpu="Another CPU"), _run("lock", filesystem="xfs"), _run("warm ready")])
 def test_parts_that_do_not_belong_together(other: Results) -> None:
     with pytest.raises(SystemExit, match="These figures"):
         joined([_run("warm ready"), other])

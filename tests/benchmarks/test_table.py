@@ -33,6 +33,7 @@ def results() -> Results:
             Disk(
                 profile="tf2-modern",
                 contestant="kerasenv",
+                filesystem="ext4",
                 environments=2,
                 own=2_000_000_000,
                 after_each=(2_500_000_000, 2_520_000_000),
@@ -65,7 +66,7 @@ def test_a_page_names_the_profile_once_and_shows_whose_row_is_whose(results: Res
 def test_disk_is_told_in_megabytes_and_percent(results: Results) -> None:
     (row,) = table.disk_rows(results.disk)
 
-    assert row == ["tf2-modern", "kerasenv", "2000 MB", "20.0 MB", "1.00 %", "30.0 MB", "2520 MB", "2"]
+    assert row == ["ext4", "tf2-modern", "kerasenv", "2000 MB", "20.0 MB", "1.00 %", "30.0 MB", "2520 MB", "2"]
 
 
 def test_the_report_says_all_of_it(results: Results) -> None:
