@@ -20,13 +20,14 @@ def leads_away(name):
     return name in AWAY or "/" in name or os.sep in name or "\0" in name
 
 
-def table_of(entry):
-    """Return the files of an entry, folder by folder; None if that can't be read."""
-    try:
-        with open(os.path.join(entry, "files.json"), encoding="utf-8") as stream:
-            return list(json.load(stream).items())
-    except Exception:  # whatever it is, such an entry can't be used
-        return None
+WHOLE = slice(None)
+
+
+def table_of(entry, share):
+    """Return the files of an entry, folder by folder; with a share, only those of some lines."""
+    with open(os.path.join(entry, "files.jsonl"), encoding="utf-8") as stream:
+        lines = stream.read().split("\n")
+    return [item for line in lines[share] for item in json.loads(line).items()]
 
 
 def is_sound(table):
@@ -41,6 +42,7 @@ def is_sound(table):
 
 def is_as_taken(tree, table):
     lstat, is_link = os.lstat, stat.S_ISLNK
+    os.chdir(tree)  # or a table without files would be good, whatever is there
     for folder, files in table:
         os.chdir(os.path.join(tree, folder))  # from there, a name is found in less time than a path
         for name, kind, size, time in files:
@@ -53,11 +55,13 @@ def is_as_taken(tree, table):
     return True
 
 
-def good_part_of(entry, table, parts):
+def good_part_of(entry, parts, share=WHOLE):
+    """Return the first good part of an entry, '' if none is."""
     try:
+        table = table_of(entry, share)
         if not is_sound(table):
             return ""
-    except Exception:  # as above
+    except Exception:  # whatever it is, such an entry can't be used
         return ""
     for part in parts:
         try:
@@ -68,33 +72,39 @@ def good_part_of(entry, table, parts):
     return ""
 
 
-def good_parts_of(tables, parts, share=slice(None)):
-    """Return the first good part of each entry, '' if none is; with a share, that of the folders is looked at."""
-    return ["" if table is None else good_part_of(entry, table[share], parts) for entry, table in tables]
+def good_parts_of_half(entries, parts, whose):
+    """Look at half of the files: at every other line of the tables, of which many have one."""
+    return [
+        good_part_of(entry, parts, slice((number + whose) % 2, None, 2)) for number, entry in enumerate(entries)
+    ]
 
 
-def good_parts_by_halves(tables, parts):
-    """Look at every other folder here, and at the others in a second process."""
+def good_parts_by_halves(entries, parts):
+    """Look at half of the files here, and at the others in a second process."""
     reading, writing = os.pipe()
     if os.fork() == 0:
         with os.fdopen(writing, "w") as stream:
-            json.dump(good_parts_of(tables, parts, slice(1, None, 2)), stream)
+            json.dump(good_parts_of_half(entries, parts, 1), stream)
         os._exit(0)
     os.close(writing)
-    mine = good_parts_of(tables, parts, slice(0, None, 2))
+    mine = good_parts_of_half(entries, parts, 0)
     with os.fdopen(reading) as stream:
         theirs = json.load(stream)
     # What only one of them found fault with is no good as a whole, and may have another part that is
     return [
-        one if one == other else good_part_of(entry, table, parts)
-        for (entry, table), one, other in zip(tables, mine, theirs, strict=True)
+        one if one == other else good_part_of(entry, parts)
+        for entry, one, other in zip(entries, mine, theirs, strict=True)
     ]
 
 
 def main():
     asked = json.loads(sys.stdin.buffer.read().decode("utf-8"))
-    look = good_parts_by_halves if hasattr(os, "fork") and (os.cpu_count() or 1) > 1 else good_parts_of
-    json.dump(look([(entry, table_of(entry)) for entry in asked["entries"]], asked["parts"]), sys.stdout)
+    entries, parts = asked["entries"], asked["parts"]
+    if hasattr(os, "fork") and (os.cpu_count() or 1) > 1:
+        found = good_parts_by_halves(entries, parts)
+    else:
+        found = [good_part_of(entry, parts) for entry in entries]
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

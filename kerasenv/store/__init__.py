@@ -4,7 +4,7 @@ Below `store/` in the user's cache lie
 
     entries/3.11-linux-x86_64/numpy-2.1.3-0a1b2c3d4e5f6a7b/    one package, from one file, for one Python
         entry.json    what it is of
-        files.json    every file: what it was when it was taken
+        files.jsonl   every file: what it was when it was taken
         digests.json  the sha256 of each
         tree/         the files, by their paths in an environment
         spare/        the same once more, ready to be moved into the next environment

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from kerasenv.store.place import Key
 
-FORMAT = 1
+FORMAT = 2
 TREE, SPARE = "tree", "spare"
 KINDS = frozenset({"shared", "text", "link"})
+_FOLDERS_IN_A_LINE = 64
 _LEADING_AWAY = frozenset({"", ".", ".."})
 
 
@@ -102,13 +103,14 @@ def files_of(entry: Entry) -> Iterator[tuple[str, str, int, int]]:
         raise ValueError(f"{entry.key}: {error}") from error
 
 
-def folders_of(entry: Path) -> list[tuple[str, list[Any]]]:
+def folders_of(entry: Path, share: slice = slice(None)) -> list[tuple[str, list[Any]]]:
     """Return name, kind, size and time of all files, folder by folder, as they are written down in an entry's folder.
 
-    Raise OSError or ValueError if that can't be read.
+    With a share, only those of some lines of the table. Raise OSError or ValueError if that can't be read.
     """
     try:
-        return list(json.loads((entry / "files.json").read_text("utf-8")).items())
+        lines = (entry / "files.jsonl").read_text("utf-8").split("\n")
+        return [item for line in lines[share] for item in json.loads(line).items()]
     except (AttributeError, RecursionError) as error:
         raise ValueError(f"{entry}: {error}") from error
 
@@ -139,5 +141,17 @@ def write_entry(folder: Path, about: About, rows: list[Row], digests: Mapping[st
     for row in rows:
         inside, _, name = row.path.rpartition("/")
         by_folder.setdefault(inside, []).append((name, row.kind, row.size, row.mtime))
-    for name, table in (("files.json", by_folder), ("digests.json", digests), ("entry.json", asdict(about))):
-        (folder / name).write_text(json.dumps(table, separators=(",", ":")), encoding="utf-8")
+    folders = list(by_folder.items())
+    # In lines, so that several processes can read some of them each
+    parts = [folders[start : start + _FOLDERS_IN_A_LINE] for start in range(0, len(folders), _FOLDERS_IN_A_LINE)]
+    files = "\n".join(_as_json(dict(part)) for part in parts or [[]])
+    for name, text in (
+        ("files.jsonl", files),
+        ("digests.json", _as_json(digests)),
+        ("entry.json", _as_json(asdict(about))),
+    ):
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+
+
+def _as_json(table: Mapping[str, Any]) -> str:
+    return json.dumps(table, separators=(",", ":"))

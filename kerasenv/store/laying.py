@@ -1,7 +1,7 @@
 """Lay the files of entries into new folders, one by one.
 
-Tens of thousands of small calls keep one processor busy, and threads take turns: so a second process lays every other
-folder.
+Tens of thousands of small calls keep one processor busy, and threads take turns: so a second process lays half of
+them, every other line of the tables.
 
 python -m kerasenv.store.laying < the entries and their new folders, as JSON
 """
@@ -25,8 +25,7 @@ from kerasenv.store.sharing import copy, share
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_WHOLE = slice(None)
-_HERE, _THERE = slice(0, None, 2), slice(1, None, 2)
+_HERE, _THERE = 0, 1
 _WORTH_A_PROCESS = 100_000
 """How long the tables are, in bytes, from which on it takes more time to lay half of the files than to start it."""
 
@@ -37,7 +36,7 @@ def lay(todo: Sequence[tuple[Path, Path]]) -> list[str]:
     What was laid of an entry before something went wrong stays in its new folder.
     """
     if (os.cpu_count() or 1) == 1 or sum(map(_length, todo)) < _WORTH_A_PROCESS:
-        return _lay_share(todo, _WHOLE)
+        return [_lay_entry(entry, folder) for entry, folder in todo]
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="laying") as pool:
         others = pool.submit(copy_context().run, _lay_elsewhere, todo)
         mine = _lay_share(todo, _HERE)
@@ -46,7 +45,7 @@ def lay(todo: Sequence[tuple[Path, Path]]) -> list[str]:
 
 def _length(job: tuple[Path, Path]) -> int:
     try:
-        return os.stat(job[0] / "files.json").st_size  # noqa: PTH116  # beside the others of its kind
+        return os.stat(job[0] / "files.jsonl").st_size  # noqa: PTH116  # beside the others of its kind
     except OSError:
         return 0
 
@@ -62,13 +61,16 @@ def _lay_elsewhere(todo: Sequence[tuple[Path, Path]]) -> list[str]:
         return _lay_share(todo, _THERE)
 
 
-def _lay_share(todo: Iterable[tuple[Path, Path]], part: slice) -> list[str]:
-    return [_lay_entry(entry, folder, part) for entry, folder in todo]
+def _lay_share(todo: Iterable[tuple[Path, Path]], whose: int) -> list[str]:
+    # Many tables have one line: they begin in turns with what is laid here, and with what is laid there
+    return [
+        _lay_entry(entry, folder, slice((number + whose) % 2, None, 2)) for number, (entry, folder) in enumerate(todo)
+    ]
 
 
-def _lay_entry(entry: Path, folder: Path, part: slice) -> str:
+def _lay_entry(entry: Path, folder: Path, share: slice = slice(None)) -> str:
     try:
-        for inside, files in folders_of(entry)[part]:
+        for inside, files in folders_of(entry, share):
             _lay_folder(str(entry / TREE), str(folder), inside, files)
     except (OSError, ValueError, TypeError) as error:
         return f"{type(error).__name__}: {error}"

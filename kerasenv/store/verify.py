@@ -140,7 +140,7 @@ def _compare(key: Key) -> tuple[list[Damage], int]:
     try:
         rows, digests = {row.path: row for row in rows_of(entry)}, digests_of(entry)
     except (OSError, ValueError, RecursionError) as error:
-        return damages({"files.json": f"it or digests.json can't be read: {error}"}), 0
+        return damages({"files.jsonl": f"it or digests.json can't be read: {error}"}), 0
     found = {f"digests.json of {path}": "missing" for path in rows.keys() - digests.keys()}
     found |= {f"{TREE}/{path}": what for path, what in _differing(entry.tree, rows, digests, {}).items()}
     spare = _of_spare(entry, rows, digests) if not found else {}

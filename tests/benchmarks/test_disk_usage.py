@@ -96,7 +96,7 @@ def test_a_clone_takes_nothing_of_the_file_system() -> None:
 def test_where_nothing_can_be_cloned(tmp_path: Path) -> None:
     """On a file system without clones the answer is no, and in any case nothing is left behind."""
     (tmp_path / "file").write_bytes(b"content")
-    words = ["cp", "--reflink=always", tmp_path / "file", tmp_path / "clone"]
+    words: list[str | Path] = ["cp", "--reflink=always", tmp_path / "file", tmp_path / "clone"]
     same = subprocess.run(words, capture_output=True, check=False).returncode == 0
     (tmp_path / "clone").unlink(missing_ok=True)
 

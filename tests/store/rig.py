@@ -266,7 +266,8 @@ def check_store(store: Path) -> int:
         digests = json.loads((entry / "digests.json").read_text("utf-8"))
         rows = {
             f"{folder}/{row[0]}" if folder else row[0]: row
-            for folder, table in json.loads((entry / "files.json").read_text("utf-8")).items()
+            for line in (entry / "files.jsonl").read_text("utf-8").split("\n")
+            for folder, table in json.loads(line).items()
             for row in table
         }
         there = {

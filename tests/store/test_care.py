@@ -236,15 +236,19 @@ OF_TREE: dict[str, tuple[Spoil, str, str]] = {
     "entry.json": (lambda small: (small.keys[0].folder / "entry.json").write_text("{"), "entry.json", "it isn't whole"),
     "format": (_with_table("entry.json", lambda table: table.update(format=99)), "entry.json", "it isn't whole"),
     "tree": (lambda small: shutil.rmtree(small.entries[0].tree), "entry.json", "it isn't whole"),
-    "files.json": (lambda small: (small.keys[0].folder / "files.json").write_text("["), "files.json", "it or digests"),
-    "digests.json": (lambda small: (small.keys[0].folder / "digests.json").unlink(), "files.json", "it or digests"),
+    "files.jsonl": (
+        lambda small: (small.keys[0].folder / "files.jsonl").write_text("["),
+        "files.jsonl",
+        "it or digests",
+    ),
+    "digests.json": (lambda small: (small.keys[0].folder / "digests.json").unlink(), "files.jsonl", "it or digests"),
     "no digest": (
         _with_table("digests.json", lambda table: table.pop(f"{SITE}/{_INIT}")),
         f"digests.json of {SITE}/{_INIT}",
         "missing",
     ),
     "row": (
-        _with_table("files.json", lambda table: table[f"{SITE}/alpha"].append(["no.so", "shared", 1, 1])),
+        _with_table("files.jsonl", lambda table: table[f"{SITE}/alpha"].append(["no.so", "shared", 1, 1])),
         f"tree/{SITE}/alpha/no.so",
         "missing",
     ),
@@ -389,7 +393,7 @@ class TestHostileEntries:
         shutil.rmtree(tmp_path / "env", ignore_errors=True)
         small = make_small(tmp_path / "env", package("alpha"), package("beta")).keep()
         folder = small.keys[0].folder
-        name = data.draw(st.sampled_from(["entry.json", "files.json", "digests.json"]))
+        name = data.draw(st.sampled_from(["entry.json", "files.jsonl", "digests.json"]))
         table = json.loads((folder / name).read_text("utf-8"))
         key = data.draw(st.sampled_from(sorted(table)))
         path = f"{'../' * len(folder.parts)}{outside}"
@@ -417,7 +421,7 @@ class TestHostileEntries:
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
     @given(
         content=st.binary(max_size=30) | st.just(b"[" * 100_000) | st.just(b'{"a":' * 100_000) | st.just(b"9" * 10_000),
-        name=st.sampled_from(["entry.json", "files.json", "digests.json"]),
+        name=st.sampled_from(["entry.json", "files.jsonl", "digests.json"]),
     )
     def test_what_is_no_json(self, tmp_path: Path, content: bytes, name: str) -> None:
         shutil.rmtree(tmp_path / "env", ignore_errors=True)

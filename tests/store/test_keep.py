@@ -389,7 +389,7 @@ def test_one_that_is_killed_leaves_only_whole_entries(rig: Rig) -> None:
                 assert {path.name for path in entry.iterdir()} - {"spare"} == {
                     "digests.json",
                     "entry.json",
-                    "files.json",
+                    "files.jsonl",
                     "tree",
                 }
                 spare = entry / "spare"
