@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +15,21 @@ import pytest
 from tests.programs import find_python, run_kerasenv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 PROFILE = "tf1-legacy-standalone"
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is emptied afterwards, on a machine with nothing but a Python 3.12 on PATH."""
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder on a machine with nothing but a Python 3.12 on PATH."""
     commands, room = tmp_path / "bin", tmp_path / "room"
     commands.mkdir()
     room.mkdir()
     (commands / "python3.12").symlink_to(find_python("3.12"))
     monkeypatch.setenv("PATH", str(commands))
     monkeypatch.delenv("PYENV_ROOT", raising=False)
-    yield room
-    shutil.rmtree(room)
+    return room
 
 
 def test_a_profile_gets_its_python_by_itself(room: Path, home: Path, conda_source: Mapping[str, str]) -> None:

@@ -18,7 +18,6 @@ from kerasenv.resources import shipped_profiles
 from tests.programs import PYENV_ROOT, run_kerasenv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import FindPython
@@ -39,11 +38,10 @@ BACKEND = "import keras; print(keras.backend.backend())"
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is emptied afterwards, since an environment takes up to two gigabytes."""
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder to stand in, where pyenv's Pythons are found."""
     monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
-    yield tmp_path
-    shutil.rmtree(tmp_path)
+    return tmp_path
 
 
 def kerasenv(*arguments: str | Path, cwd: Path, **env: str) -> Any:

@@ -15,7 +15,6 @@ import pytest
 from tests.programs import KERASENV, PYENV_ROOT, run_kerasenv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import FindPython
@@ -38,11 +37,10 @@ print("trained")
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is emptied afterwards."""
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder to stand in, where pyenv's Pythons are found."""
     monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
-    yield tmp_path
-    shutil.rmtree(tmp_path)
+    return tmp_path
 
 
 def create(profile: str, python: Path, cwd: Path, **env: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,6 @@ from tests.pages import HOW_TO, TUTORIAL, blocks_of, run_page
 from tests.programs import PYENV_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # Of the how-to guides, those that have something that only a real environment can do
@@ -19,11 +17,10 @@ PAGES = [TUTORIAL, *(page for page in HOW_TO if any(block.about == "live" for bl
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is emptied afterwards, since an environment takes up to two gigabytes."""
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder to stand in, where pyenv's Pythons are found."""
     monkeypatch.setenv("PYENV_ROOT", str(PYENV_ROOT))
-    yield tmp_path
-    shutil.rmtree(tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
