@@ -41,7 +41,8 @@ def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
 
         bare = make_bare(plan, folder)
         variables = hook(plan, bare)
-    taken, engine = taking.result(), describing.result()
+        # In here: whoever is interrupted while waiting waits all the same until nobody writes any more
+        taken, engine = taking.result(), describing.result()
     files = fill(plan, bare, here, taken, engine)
     environment = Environment(folder=folder, receipt=_receipt(plan, variables, files, engine))
     if plan.sync is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ from tests.standard_index import write_profile
 if TYPE_CHECKING:
     from kerasenv.progress import Step
     from kerasenv.smoke.run import SmokeResult
+    from kerasenv.store.take import Taken
     from tests.local_index import LocalIndex
 
 
@@ -123,6 +127,38 @@ def test_what_fails_is_told_as_an_error_and_leaves_nothing(making: Making, tmp_p
 
     assert steps.ended[-1] == "Smoke test failed"
     assert [path.name for path in tmp_path.iterdir()] == ["profiles"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be interrupted there")
+def test_an_interruption_waits_for_those_who_still_write(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written behind the back of whoever clears away would stay."""
+    write_profile(tmp_path / "profiles", requirements=["keras"])
+    create("tiny", replace(making, smoke=False))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    main, written = threading.get_ident(), threading.Event()
+
+    def waits() -> bool:
+        calls = traceback.extract_stack(sys._current_frames()[main])  # noqa: SLF001
+        return bool({"result", "shutdown"} & {call.name for call in calls})
+
+    def write_on(_sources: object, work: Path) -> list[Taken]:
+        while not waits():
+            time.sleep(0.01)
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.5)
+        (work / "late").mkdir(parents=True, exist_ok=True)
+        written.set()
+        return []
+
+    monkeypatch.setattr("kerasenv.workflow.build.take", write_on)
+
+    with pytest.raises(KeyboardInterrupt):
+        create("tiny", replace(making, folder=tmp_path / "second", smoke=False))
+
+    assert written.wait(60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_what_was_compiled_goes_with_a_model_that_fails(
