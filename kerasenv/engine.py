@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
     from packaging.requirements import Requirement
-    from packaging.specifiers import SpecifierSet
-    from packaging.utils import NormalizedName
-    from packaging.version import Version
 
     from kerasenv.interpreters.interpreter import Interpreter
     from kerasenv.platforms import Platform
+    from kerasenv.resolution import Pin, Resolution
 
-
-NO_CHOICE = "The requirements can't be met together, or not from this index."
-"""What a ResolveError says if the index answered, and no versions fit."""
 
 BUILD_VARIABLES = {"SOURCE_DATE_EPOCH": "315532800"}
 """What a build sees, so that it gives the same wheel at any time: the first second that a zip file can hold."""
@@ -46,16 +40,6 @@ class Index:
         host = urlsplit(self.url or "").hostname or ""
         others = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
         return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, (others, host))))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pin:
-    """A version that was chosen before; `hashes` are sha256 digests, and only such files may stand for it."""
-
-    name: NormalizedName
-    version: Version
-    marker: str | None = None
-    hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,39 +77,6 @@ class ResolveRequest:
     index: Index = field(default_factory=Index)
     tool_index: Index | None = None
     """Where an engine gets what it runs itself, if not from `index`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class File:
-    """A wheel or source distribution of the index."""
-
-    name: str
-    url: str
-    sha256: str
-    size: int | None = None
-    upload_time: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolvedPackage:
-    """A package that was chosen, with every file of that version."""
-
-    name: NormalizedName
-    version: Version
-    marker: str | None = None
-    requires_python: SpecifierSet | None = None
-    files: tuple[File, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Resolution:
-    """What an engine chose.
-
-    `only_here` says that it holds only for the request's interpreter and platform, since the engine can't see further.
-    """
-
-    packages: tuple[ResolvedPackage, ...]
-    only_here: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
-from kerasenv.engine import Pin, files_of
+from kerasenv.engine import files_of
 from kerasenv.errors import LockError
+from kerasenv.resolution import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

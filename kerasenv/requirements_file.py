@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from kerasenv import progress
-from kerasenv.engine import Pin
 from kerasenv.errors import LockError, UsageError
 from kerasenv.process import redact
+from kerasenv.resolution import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,6 +17,7 @@ FLOORS = (
     "errors",
     "folders outcome platforms process progress resources scratch sizes tables uv venv venv_template",
     "interpreters.interpreter interpreters.serving smoke.plan system.need",
+    "resolution",
     "engine",
     "download index index_view login requirements_file",
     "creators engines interpreters profiles system",

@@ -28,7 +28,7 @@ from kerasenv.errors import KerasenvError
 from kerasenv.folders import data_folder
 from kerasenv.lock.diff import changes
 from kerasenv.lock.lockfile import Promise, dump_lock, read_lock
-from kerasenv.lock.obtain import check_machine, count_here, pythons_here
+from kerasenv.lock.machine import check_machine, count_here, pythons_here
 from kerasenv.lock.satisfy import differences
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile, list_profiles
@@ -206,7 +206,7 @@ class TestLocks:
         assert [path.name for path in watched.iterdir()] == [place.name]
 
     def _use(self, lock: Any, folder: Path) -> None:
-        from kerasenv.lock.resolve import Wish
+        from kerasenv.lock.wish import Wish
 
         for act in (
             lambda: pythons_here(lock),

@@ -11,9 +11,9 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kerasenv.engine import Pin
 from kerasenv.errors import LockError, UsageError
 from kerasenv.requirements_file import format_hashed, parse_hashed, read_requirements, requirement_of
+from kerasenv.resolution import Pin
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,9 +24,9 @@ from tests.programs import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kerasenv.engine import Pin
     from kerasenv.lock.cells import Cell
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import Pin
 
 NAMES = sorted(path.stem for path in shipped_profiles().glob("*.toml"))
 FILES = sorted(shipped_profiles().glob("*.txt"))

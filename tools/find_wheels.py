@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import NormalizedName, parse_wheel_filename
 
-from kerasenv.engine import Index, Pin
+from kerasenv.engine import Index
 from kerasenv.index import IndexFile, SimpleIndex
 from kerasenv.lock.cells import Cell, pythons_of
 from kerasenv.lock.pins import shipped_pins
@@ -26,6 +26,7 @@ from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.evidence import pins_digest
 from kerasenv.profiles.profile import Profile
 from kerasenv.profiles.search import list_profiles
+from kerasenv.resolution import Pin
 from kerasenv.resources import shipped_profiles
 
 if TYPE_CHECKING:

@@ -20,21 +20,23 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
-from kerasenv.engine import Index, Pin, files_of
+from kerasenv.engine import Index, files_of
 from kerasenv.engines.choose import choose_engine
 from kerasenv.index import SimpleIndex
 from kerasenv.interpreters.find import find_interpreter
 from kerasenv.interpreters.serving import serving
 from kerasenv.lock.cells import pythons_of
 from kerasenv.lock.pins import shipped_pins
-from kerasenv.lock.resolve import Wish, resolve
+from kerasenv.lock.resolve import resolve
 from kerasenv.lock.satisfy import unmet_by_pins
+from kerasenv.lock.wish import Wish
 from kerasenv.profiles.evidence import pins_name
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.load import load_profile_file
 from kerasenv.profiles.profile import Profile
 from kerasenv.profiles.search import list_profiles
 from kerasenv.requirements_file import format_hashed
+from kerasenv.resolution import Pin
 from kerasenv.resources import shipped_profiles
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from kerasenv.bundle.manifest import Target
 from kerasenv.errors import BundleError
 from kerasenv.interpreters.serving import served_by
 from kerasenv.lock.cells import Cell, grid, pythons_of
-from kerasenv.lock.obtain import this_machine
+from kerasenv.lock.machine import this_machine
 from kerasenv.platforms import PLATFORMS, platform_of
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from kerasenv.engines.mirror import packages_at
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import BundleError, InterpreterError
 from kerasenv.interpreters.find import find_interpreter
-from kerasenv.lock.obtain import this_machine
+from kerasenv.lock.machine import this_machine
 from kerasenv.platforms import PLATFORMS, platform_of
 from kerasenv.scratch import scratch
 from kerasenv.sizes import in_megabytes

@@ -10,8 +10,8 @@ from kerasenv.cli.rebuild import the_one_lock
 from kerasenv.errors import LockError, UsageError
 from kerasenv.exporter import ABOUT
 from kerasenv.exporters import EXPORTERS
+from kerasenv.lock.foreign import with_promise_of_profile
 from kerasenv.lock.lockfile import read_lock, write_file
-from kerasenv.lock.obtain import with_promise_of_profile
 from kerasenv.outcome import Outcome
 from kerasenv.tables import did_you_mean
 

@@ -11,7 +11,7 @@ from kerasenv.cli.making import as_typed
 from kerasenv.cli.parameter import argument, option
 from kerasenv.engines.choose import ENGINES
 from kerasenv.errors import KerasenvError, LockError, UsageError
-from kerasenv.lock.obtain import Upgrade
+from kerasenv.lock.wish import Upgrade
 from kerasenv.outcome import Outcome
 from kerasenv.profiles.search import list_profiles
 from kerasenv.workflow.lock import BOTH, Checked, Locked, Locking, check_lock, lock_profile, locks_in

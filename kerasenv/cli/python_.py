@@ -12,7 +12,7 @@ from kerasenv.cli.parameter import argument
 from kerasenv.interpreters.find import NoneFits, find_all, find_interpreter, worth_having
 from kerasenv.interpreters.get import get_python, promises, version_from
 from kerasenv.interpreters.interpreter import Interpreter
-from kerasenv.lock.obtain import this_machine
+from kerasenv.lock.machine import this_machine
 from kerasenv.outcome import Outcome
 from kerasenv.platforms import platform_of
 from kerasenv.profiles.profile import Profile

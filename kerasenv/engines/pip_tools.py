@@ -21,13 +21,14 @@ from packaging.version import Version
 
 from kerasenv import process, progress
 from kerasenv.creators import create_python_2_with_pip
-from kerasenv.engine import BUILD_VARIABLES, NO_CHOICE, File, Pin, Resolution, ResolvedPackage
+from kerasenv.engine import BUILD_VARIABLES
 from kerasenv.engines.tools import LOCKS, tool_environment
 from kerasenv.errors import InstallError, InterpreterError, ResolveError
 from kerasenv.folders import cache_folder
 from kerasenv.index import SimpleIndex
 from kerasenv.interpreters.serving import serving
 from kerasenv.requirements_file import format_hashed, parse_hashed
+from kerasenv.resolution import NO_CHOICE, File, Pin, Resolution, ResolvedPackage
 from kerasenv.scratch import scratch
 
 if TYPE_CHECKING:

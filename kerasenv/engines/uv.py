@@ -13,8 +13,9 @@ from packaging.markers import Marker
 from packaging.pylock import Pylock
 
 from kerasenv import process, progress
-from kerasenv.engine import BUILD_VARIABLES, NO_CHOICE, File, Resolution, ResolvedPackage, files_of
+from kerasenv.engine import BUILD_VARIABLES, files_of
 from kerasenv.errors import InstallError, ResolveError
+from kerasenv.resolution import NO_CHOICE, File, Resolution, ResolvedPackage
 from kerasenv.scratch import scratch
 from kerasenv.uv import uv_command, uv_environ
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from packaging.pylock import Package
     from packaging.requirements import Requirement
 
-    from kerasenv.engine import BuildConstraint, Index, InstallRequest, Pin, ResolveRequest
+    from kerasenv.engine import BuildConstraint, Index, InstallRequest, ResolveRequest
     from kerasenv.interpreters.interpreter import Interpreter
+    from kerasenv.resolution import Pin
 
 _LOCK_NAME = "pylock.toml"
 _UNKNOWN_TOOL = re.compile(r"no trusted hash was provided for: `([^`]+)`")

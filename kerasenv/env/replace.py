@@ -12,7 +12,6 @@ of processes that were killed are cleared away the next time something is built 
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import re
@@ -158,6 +157,8 @@ def _exchange(one: Path, other: Path) -> bool:
     """Let two folders change places in one step; say whether this system can."""
     if os.name != "posix":
         return False
+    import ctypes  # noqa: PLC0415  # most environments replace none
+
     library = ctypes.CDLL(None, use_errno=True)
     if hasattr(library, "renameat2"):  # glibc 2.28 and newer, musl 1.2.6 and newer
         return not library.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)

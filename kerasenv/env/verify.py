@@ -29,8 +29,9 @@ from kerasenv.env.variables import keras_home
 from kerasenv.errors import InterpreterError, LockError
 from kerasenv.interpreters.find import inspect
 from kerasenv.lock.cells import Cell
+from kerasenv.lock.foreign import with_promise_of_profile
 from kerasenv.lock.lockfile import Lock, read_lock
-from kerasenv.lock.obtain import check_machine, this_machine, with_promise_of_profile
+from kerasenv.lock.machine import check_machine, this_machine
 from kerasenv.platforms import platform_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kerasenv.engine import files_of
-from kerasenv.lock.resolve import ALWAYS
+from kerasenv.lock.wish import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

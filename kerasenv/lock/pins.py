@@ -12,9 +12,9 @@ from kerasenv.requirements_file import parse_hashed
 from kerasenv.resources import shipped_profiles
 
 if TYPE_CHECKING:
-    from kerasenv.engine import Pin
     from kerasenv.profiles.load import RawProfile
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import Pin
 
 
 def shipped_pins(profile: Profile, *, variant: str | None = None) -> tuple[tuple[Pin, ...], str | None]:

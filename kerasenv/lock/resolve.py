@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
@@ -16,57 +16,33 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kerasenv import progress
-from kerasenv.engine import NO_CHOICE, BuildConstraint, Index, ResolveRequest
+from kerasenv.engine import BuildConstraint, Index, ResolveRequest
 from kerasenv.errors import ResolveError
 from kerasenv.interpreters.serving import served_by
 from kerasenv.lock.cells import Cell, grid, is_for, marker_for, pythons_of
 from kerasenv.lock.gaps import Gap, gaps_in, served
 from kerasenv.platforms import KNOWN_PYTHONS, PLATFORMS
 from kerasenv.process import redact
+from kerasenv.resolution import NO_CHOICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
 
     from packaging.utils import NormalizedName
 
-    from kerasenv.engine import Engine, Pin, Resolution, ResolvedPackage
+    from kerasenv.engine import Engine
     from kerasenv.interpreters.interpreter import Interpreter
+    from kerasenv.lock.wish import Wish
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import Pin, Resolution, ResolvedPackage
 
 CREATED_BY = "kerasenv"
-# Every environment ends with a pip that its Python supports, and what is installed is in the lock
-ALWAYS = (Requirement("pip"),)
 _ROUNDS = 20
 _NO_BUILD = re.compile(r"no usable wheels|building from source is disabled|only-binary", re.IGNORECASE)
 _HOW_TO_BUILD = (
     "What has no wheel is built only where a profile says by what: extend this one with a profile of your own that has "
     "[[build-constraints]]"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
-    """What a lock is wanted for; `extra` is what the user's own project needs."""
-
-    profile: Profile
-    extra: tuple[Requirement, ...] = ()
-    interpreter: Interpreter
-    index: Index = field(default_factory=Index)
-    only_binary: bool = False
-    """Nothing is built: neither now nor where the lock is installed."""
-    as_of: date | None = None
-    """The index is asked as it stood when this day was over."""
-
-    @property
-    def builds(self) -> bool:
-        """Say whether source distributions may be built: only where the profile says what builds them."""
-        return bool(self.profile.build_constraints) and not self.only_binary
-
-    @property
-    def requirements(self) -> tuple[Requirement, ...]:
-        """Return everything that is asked for."""
-        return (*self.profile.requirements, *self.extra, *ALWAYS)
 
 
 def resolve(wish: Wish, engine: Engine, *, pins: tuple[Pin, ...] = (), exactly_pins: bool = False) -> Pylock:

@@ -14,7 +14,7 @@ from kerasenv.engine import files_of
 from kerasenv.lock.cells import grid, pythons_of
 from kerasenv.lock.gaps import unserved
 from kerasenv.lock.lockfile import Promise
-from kerasenv.lock.resolve import ALWAYS
+from kerasenv.lock.wish import ALWAYS
 from kerasenv.platforms import PLATFORMS
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from kerasenv.engine import Pin
     from kerasenv.lock.cells import Cell
     from kerasenv.lock.lockfile import Lock
-    from kerasenv.lock.resolve import Wish
+    from kerasenv.lock.wish import Wish
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import Pin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ import kerasenv
 from kerasenv import progress
 from kerasenv.env.environment import Environment, Receipt
 from kerasenv.env.variables import variables_of
-from kerasenv.lock.obtain import packages_here
+from kerasenv.lock.machine import packages_here
 from kerasenv.store.sources import compiled_source
 from kerasenv.store.take import discard_if_possible, take
 from kerasenv.workflow.keep import sources_for

@@ -8,20 +8,9 @@ from kerasenv import progress
 from kerasenv.engines.choose import choose_engine
 from kerasenv.env.replace import check_place, heal
 from kerasenv.lock.lockfile import checked_name, default_name, read_lock
-from kerasenv.lock.obtain import (
-    Upgrade,
-    adds_only,
-    check_lock_folder,
-    check_machine,
-    check_platform,
-    count_here,
-    lock_in_use,
-    new_lock,
-    remembering,
-    start_of,
-    this_machine,
-)
-from kerasenv.lock.resolve import Wish
+from kerasenv.lock.machine import check_machine, check_platform, count_here, this_machine
+from kerasenv.lock.reuse import adds_only, lock_in_use
+from kerasenv.lock.wish import Upgrade, Wish, remembering
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile
 from kerasenv.workflow.make import Made, already_there, make, proven_again
@@ -78,6 +67,8 @@ def create(
         if old is not None and not anew:
             lock, source = lock_in_use(old, wish, variant=variant), str(place)
         else:
+            from kerasenv.lock.new import check_lock_folder, new_lock, start_of  # noqa: PLC0415  # as below
+
             check_lock_folder(place)
             start = start_of(old, wish, variant=variant, upgrade=given_up)
             lock, source = new_lock(place, wish, engine, variant=variant, start=start)

@@ -55,7 +55,7 @@ def main(environment: Path, since: int) -> None:
     from kerasenv.env.environment import open_environment  # noqa: PLC0415  # only this process needs all that follows
     from kerasenv.interpreters.find import inspect  # noqa: PLC0415
     from kerasenv.lock.lockfile import read_lock  # noqa: PLC0415
-    from kerasenv.lock.obtain import packages_here  # noqa: PLC0415
+    from kerasenv.lock.machine import packages_here  # noqa: PLC0415
     from kerasenv.store.keep import keep  # noqa: PLC0415
 
     receipt = open_environment(environment).receipt

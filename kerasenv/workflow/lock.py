@@ -20,9 +20,10 @@ from kerasenv.lock.agree import Disagreement, disagreements
 from kerasenv.lock.cells import Cell, pythons_of
 from kerasenv.lock.diff import Change, changes
 from kerasenv.lock.lockfile import checked_name, default_name, profile_in_name, read_lock, write_file
-from kerasenv.lock.obtain import Start, Upgrade, check_lock_folder, new_lock, pins_of, remembering, start_of
-from kerasenv.lock.resolve import Wish, resolve
+from kerasenv.lock.new import Start, check_lock_folder, new_lock, pins_of, start_of
+from kerasenv.lock.resolve import resolve
 from kerasenv.lock.satisfy import differences_anywhere, flaws
+from kerasenv.lock.wish import Upgrade, Wish, remembering
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile
 

@@ -11,8 +11,7 @@ from kerasenv.env.environment import Environment, has_receipt, open_environment,
 from kerasenv.env.replace import replacing
 from kerasenv.errors import EnvironmentFolderError, LockError
 from kerasenv.lock.lockfile import Lock, write_file
-from kerasenv.lock.obtain import count_here
-from kerasenv.smoke.prove import prove, smoke_error, with_smoke
+from kerasenv.lock.machine import count_here
 from kerasenv.workflow.build import build
 from kerasenv.workflow.keep import keep_afterwards
 
@@ -99,6 +98,8 @@ def proven_again(
         step.done("already there, made from this very lock", source=f"{making.folder}")
     result = None
     if making.smoke:
+        from kerasenv.smoke.prove import prove, smoke_error, with_smoke  # noqa: PLC0415  # only where a model runs
+
         result = prove(environment, environment.receipt.variables)
         environment = with_smoke(environment, result)
         write_receipt(environment.folder, environment.receipt)

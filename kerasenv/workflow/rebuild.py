@@ -11,8 +11,9 @@ from kerasenv import progress
 from kerasenv.engine import Index
 from kerasenv.env.replace import check_place, heal
 from kerasenv.errors import UsageError
+from kerasenv.lock.foreign import with_promise_of_profile
 from kerasenv.lock.lockfile import read_lock
-from kerasenv.lock.obtain import check_machine, pythons_here, this_machine, with_promise_of_profile
+from kerasenv.lock.machine import check_machine, pythons_here, this_machine
 from kerasenv.platforms import platform_of
 from kerasenv.scratch import scratch
 from kerasenv.workflow.make import Made, already_there, make, proven_again

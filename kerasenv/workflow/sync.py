@@ -15,7 +15,7 @@ from kerasenv.env.sync import nothing_stays, plan_sync
 from kerasenv.env.verify import lock_of, look_at, with_lock
 from kerasenv.errors import LockError
 from kerasenv.lock.lockfile import Lock, write_file
-from kerasenv.lock.obtain import check_machine, pythons_here
+from kerasenv.lock.machine import check_machine, pythons_here
 from kerasenv.workflow.make import make
 from kerasenv.workflow.plan import Making, look_at_system, plan_for, python_for
 

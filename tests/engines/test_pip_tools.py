@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kerasenv.engine import Index, InstallRequest, Pin, ResolveRequest
+from kerasenv.engine import Index, InstallRequest, ResolveRequest
 from kerasenv.engines import pip_tools
 from kerasenv.engines.pip_tools import PipToolsEngine
 from kerasenv.errors import InstallError, InterpreterError, ResolveError
@@ -26,6 +26,7 @@ from kerasenv.folders import cache_folder
 from kerasenv.interpreters.find import inspect
 from kerasenv.platforms import PLATFORMS
 from kerasenv.process import Finished
+from kerasenv.resolution import Pin
 from kerasenv.venv import create_bare_environment, python_in
 from tests.engines.builds import build_constraints
 from tests.local_index import LocalIndex, Sdist, Wheel
@@ -34,8 +35,8 @@ from tests.standard_index import standard_packages
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kerasenv.engine import Resolution
     from kerasenv.interpreters.interpreter import Interpreter
+    from kerasenv.resolution import Resolution
 
 ENGINE = PipToolsEngine()
 PIP = canonicalize_name("pip")

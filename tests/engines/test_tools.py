@@ -11,13 +11,14 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kerasenv.engine import Index, Pin
+from kerasenv.engine import Index
 from kerasenv.engines import pip_tools
 from kerasenv.engines.tools import tool_environment
 from kerasenv.errors import InstallError
 from kerasenv.folders import data_folder
 from kerasenv.interpreters.find import inspect
 from kerasenv.requirements_file import format_hashed, parse_hashed
+from kerasenv.resolution import Pin
 from tests.local_index import LocalIndex, Wheel
 
 if TYPE_CHECKING:

@@ -19,12 +19,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kerasenv.engine import Index, InstallRequest, Pin, ResolveRequest
+from kerasenv.engine import Index, InstallRequest, ResolveRequest
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import InstallError, ResolveError
 from kerasenv.interpreters.find import inspect
 from kerasenv.lock.cells import grid
 from kerasenv.platforms import PLATFORMS
+from kerasenv.resolution import Pin
 from kerasenv.venv import create_bare_environment
 from tests.conftest import NOWHERE
 from tests.engines.builds import SIGNING_BUILD, antique_lock, build_constraints
@@ -34,9 +35,9 @@ from tests.standard_index import standard_index
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kerasenv.engine import Resolution
     from kerasenv.errors import KerasenvError
     from kerasenv.interpreters.interpreter import Interpreter
+    from kerasenv.resolution import Resolution
     from kerasenv.venv import BareEnvironment
 
 ENGINE = UvEngine()

@@ -18,7 +18,7 @@ from tests.lock.wishes import KnowingEngine, resolved, wish
 if TYPE_CHECKING:
     from packaging.pylock import Pylock
 
-    from kerasenv.engine import ResolvedPackage
+    from kerasenv.resolution import ResolvedPackage
 
 HERE = Cell(python="3.11", platform=PLATFORMS["linux-x86_64"])
 UNREACHABLE = Index(url=f"{NOWHERE}/simple")

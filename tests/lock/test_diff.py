@@ -13,7 +13,7 @@ from tests.lock.wishes import KnowingEngine, resolved, wish
 if TYPE_CHECKING:
     from packaging.pylock import Pylock
 
-    from kerasenv.engine import ResolvedPackage
+    from kerasenv.resolution import ResolvedPackage
 
 
 def lock(*packages: ResolvedPackage) -> Pylock:

@@ -13,8 +13,8 @@ from tests.lock.wishes import profile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kerasenv.engine import Pin
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import Pin
 
 
 def of_user(folder: Path, name: str, **keys: Any) -> Profile:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from kerasenv.engine import NO_CHOICE, Index, Resolution
+from kerasenv.engine import Index
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import ResolveError
 from kerasenv.interpreters.find import inspect
@@ -22,6 +22,7 @@ from kerasenv.lock.resolve import resolve, resolve_near, resolve_with_gaps
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.search import find_profile
 from kerasenv.progress import listening
+from kerasenv.resolution import NO_CHOICE, Resolution
 from tests.local_index import LocalIndex, Wheel
 from tests.lock.wishes import PROFILE, KnowingEngine, on, pin, profile, resolved, wish
 from tests.programs import CHECKOUT
@@ -30,9 +31,10 @@ from tests.standard_index import standard_index, write_profile
 if TYPE_CHECKING:
     from packaging.pylock import Package, Pylock
 
-    from kerasenv.engine import ResolvedPackage, ResolveRequest
-    from kerasenv.lock.resolve import Wish
+    from kerasenv.engine import ResolveRequest
+    from kerasenv.lock.wish import Wish
     from kerasenv.progress import Step
+    from kerasenv.resolution import ResolvedPackage
 
 KERAS = "keras-3.12.0-py3-none-any.whl"
 NUMPY = (
@@ -570,7 +572,8 @@ from kerasenv.engine import Index
 from kerasenv.engines.uv import UvEngine
 from kerasenv.interpreters.find import inspect
 from kerasenv.lock.lockfile import Promise, dump_lock
-from kerasenv.lock.resolve import Wish, resolve
+from kerasenv.lock.resolve import resolve
+from kerasenv.lock.wish import Wish
 from kerasenv.profiles.search import find_profile
 
 profile = find_profile("tiny", cwd=Path(sys.argv[1]))

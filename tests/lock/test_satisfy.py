@@ -14,9 +14,9 @@ from kerasenv.smoke.plan import Noise, SmokePlan, Trial
 from tests.lock.wishes import PROFILE, KnowingEngine, lock_of, on, pin, profile, resolved, wish
 
 if TYPE_CHECKING:
-    from kerasenv.engine import ResolvedPackage
     from kerasenv.lock.lockfile import Lock
     from kerasenv.profiles.profile import Profile
+    from kerasenv.resolution import ResolvedPackage
 
 PIP = resolved("pip", "26.0")
 KERAS = resolved("keras", "3.12.0")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kerasenv.errors import ProfileError
-from kerasenv.lock.obtain import check_platform, this_machine
+from kerasenv.lock.machine import check_platform, this_machine
 from kerasenv.lock.wheels import coverage_of, nearest
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.search import find_profile, list_profiles

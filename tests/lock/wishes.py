@@ -13,19 +13,22 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kerasenv.engine import File, InstallRequest, Pin, Resolution, ResolvedPackage, ResolveRequest
 from kerasenv.interpreters.interpreter import Interpreter
 from kerasenv.lock.lockfile import Lock, Promise, dump_lock
-from kerasenv.lock.resolve import Wish
+from kerasenv.lock.resolve import resolve
+from kerasenv.lock.wish import Wish
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.profile import Constraint, Profile
+from kerasenv.resolution import File, Pin, Resolution, ResolvedPackage
 from kerasenv.smoke.plan import SmokePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from packaging.pylock import Pylock
 
+    from kerasenv.engine import InstallRequest, ResolveRequest
     from kerasenv.errors import ResolveError
 
 LINUX = Interpreter(
@@ -134,3 +137,10 @@ def lock_of(pylock: Pylock, wanted: Profile = PROFILE, *extra: str, promised: bo
         promise=promise if promised else None,
         content=dump_lock(pylock, promise),
     )
+
+
+def locked(*extra: str, as_of: date | None = None, only_binary: bool = False) -> Lock:
+    """Return a lock of the profile that has NumPy besides, whatever else it says it was asked for."""
+    packages = (resolved("pip", "26.0"), resolved("keras", "3.12.0"), resolved("numpy", "2.0"))
+    there = lock_of(resolve(wish(PROFILE, *extra), KnowingEngine(packages=packages)), PROFILE, *extra)
+    return replace(there, promise=replace(Promise.of(PROFILE, extra=extra), as_of=as_of, only_binary=only_binary))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kerasenv.engine import Index, Resolution
+from kerasenv.engine import Index
 from kerasenv.engines.choose import ENGINES
 from kerasenv.engines.uv import UvEngine
 from kerasenv.errors import LockError, ResolveError
+from kerasenv.resolution import Resolution
 from kerasenv.workflow.lock import BOTH, Locking, lock_profile, locks_in
 from tests.lock.wishes import resolved
 from tests.standard_index import write_profile
