@@ -22,7 +22,7 @@ from kerasenv.bundle.python import Packed, pack_python
 from kerasenv.download import Wanted, download
 from kerasenv.engine import files_of
 from kerasenv.engines.mirror import packages_at
-from kerasenv.engines.uv import UvEngine
+from kerasenv.engines.uv_install import build_wheel
 from kerasenv.errors import BundleError, InterpreterError
 from kerasenv.interpreters.find import find_interpreter
 from kerasenv.lock.machine import this_machine
@@ -212,7 +212,7 @@ def _build(
             key = (sha256, build.target.python)
             if key not in made:
                 progress.passing(f"Building {build.sdist.filename} for CPython {build.target.python}")
-                made[key] = UvEngine().build(
+                made[key] = build_wheel(
                     sdists[sha256],
                     work / BUILT / str(len(made)),
                     interpreter=builders[build.target.python],
