@@ -12,7 +12,6 @@ from kerasenv.cli.parameter import argument, option
 from kerasenv.engine import Index
 from kerasenv.errors import UsageError
 from kerasenv.interpreters.get import Downloads
-from kerasenv.requirements_file import read_requirements, requirement_of
 
 DEFAULT_FOLDER = Path(".venv")
 _DOWNLOADS = "KERASENV_PYTHON_DOWNLOADS"
@@ -111,6 +110,10 @@ def downloads_from(choice: str | None, *, offline: bool) -> Downloads:
 
 def extra_from(with_: list[str] | None, files: list[Path] | None) -> tuple[Requirement, ...]:
     """Return what a project needs besides."""
+    if not with_ and not files:
+        return ()
+    from kerasenv.requirements_file import read_requirements, requirement_of  # noqa: PLC0415  # most ask for nothing
+
     extra = [requirement_of(text, source="--with") for text in with_ or ()]
     for file in files or ():
         extra.extend(read_requirements(file))

@@ -10,8 +10,8 @@ from packaging.version import Version
 from kerasenv import progress
 from kerasenv.cli.parameter import argument
 from kerasenv.interpreters.find import NoneFits, find_all, find_interpreter, worth_having
-from kerasenv.interpreters.get import get_python, promises, version_from
 from kerasenv.interpreters.interpreter import Interpreter
+from kerasenv.interpreters.provide import get_python, promises, version_from
 from kerasenv.lock.machine import this_machine
 from kerasenv.outcome import Outcome
 from kerasenv.platforms import platform_of

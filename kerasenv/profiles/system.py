@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from kerasenv.platforms import PLATFORMS
 from kerasenv.profiles.variables import variables_in
-from kerasenv.system.need import SystemNeed
-from kerasenv.system.packages import MANAGERS
 from kerasenv.tables import did_you_mean, filled, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kerasenv.system.need import SystemNeed
     from kerasenv.tables import Table
 
 # A lock can come from a stranger: a library is loaded by its name, and a command with a package's is for typing
@@ -71,6 +70,8 @@ def _need(row: Table) -> SystemNeed | None:
         row.fault("without", "is for what it works without: needed = false")
     if name is None or because is None or seen is None:
         return None
+    from kerasenv.system.need import SystemNeed  # noqa: PLC0415  # few profiles need anything
+
     return SystemNeed(
         name=name,
         because=because,
@@ -100,6 +101,8 @@ def _libraries(row: Table) -> dict[str, tuple[str, ...]]:
 
 
 def _packages(row: Table) -> dict[str, str]:
+    from kerasenv.system.packages import MANAGERS  # noqa: PLC0415  # as above
+
     table = row.table("packages")
     packages = {}
     for manager in table:

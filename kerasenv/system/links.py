@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kerasenv.system.look import Link
+    from kerasenv.system.findings import Link
 
 
 def make_links(site_packages: Path, links: Sequence[Link]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kerasenv import process
 from kerasenv.errors import SystemNeedError
 from kerasenv.resources import probe
+from kerasenv.system.findings import Findings, Link, Missing
 from kerasenv.system.packages import this_system
 
 if TYPE_CHECKING:
@@ -26,42 +27,6 @@ if TYPE_CHECKING:
     from kerasenv.system.packages import System
 
 _PROBE_SECONDS = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Missing:
-    """Something that the system hasn't got."""
-
-    need: SystemNeed
-    looked_at: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
-    """A name below site-packages that has to lead to a library of the system."""
-
-    path: str
-    target: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Findings:
-    """What was found of a profile's needs, as far as they are needs on this kind of machine."""
-
-    present: tuple[str, ...] = ()
-    """What is there, in words."""
-    missing: tuple[Missing, ...] = ()
-    links: tuple[Link, ...] = ()
-
-    @property
-    def told(self) -> str:
-        """Return what was found, in one line."""
-        return ", ".join([*self.present, *(f"no {one.need.name}" for one in self.missing)]) or "nothing is needed here"
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """Return what the environment sets because something is missing."""
-        return {name: value for one in self.missing for name, value in one.need.without.items()}
 
 
 def look(needs: Sequence[SystemNeed], interpreter: Interpreter) -> Findings:

@@ -14,7 +14,7 @@ from kerasenv.env.environment import has_receipt, open_environment
 from kerasenv.errors import InterpreterError, LockError
 from kerasenv.interpreters.find import inspect
 from kerasenv.interpreters.get import Downloads, find_or_get
-from kerasenv.system.look import Findings, advice, look
+from kerasenv.system.findings import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,8 @@ def look_at_system(needs: Sequence[SystemNeed], interpreter: Interpreter) -> Fin
     """Look for what only the system can have, before anything is fetched."""
     if not needs:
         return Findings()
+    from kerasenv.system.look import advice, look  # noqa: PLC0415  # few profiles need anything of it
+
     with progress.step("System") as step:
         findings = look(needs, interpreter)
         step.done(findings.told, source=f"as CPython {interpreter.version} finds it")

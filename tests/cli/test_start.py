@@ -37,6 +37,17 @@ RICH = {"rich"}
 NETWORK = {"requests", "http.server", "http.client", "ssl", "kerasenv.index", "kerasenv.index_view"}
 BUILDING = {"virtualenv", "filelock", "uv", "kerasenv.engines", "kerasenv.env", "kerasenv.workflow"}
 BUNDLES = {"zipfile", "kerasenv.bundle"}
+# What makes a lock, and what only few need: a Python that is missing, something of the system, a folder to exchange
+LOCKING = {
+    "kerasenv.engines.uv_resolve",
+    "kerasenv.lock.new",
+    "kerasenv.lock.pins",
+    "kerasenv.lock.resolve",
+    "kerasenv.profiles.evidence",
+    "kerasenv.requirements_file",
+    "kerasenv.resolution",
+}
+RARE = {"ctypes", "kerasenv.interpreters.provide", "kerasenv.system.look", "kerasenv.system.packages"}
 ALL = TYPER | RICH | NETWORK | BUILDING | BUNDLES
 
 
@@ -78,7 +89,17 @@ def test_making_again_what_is_there_needs_neither_typer_nor_network(made: Projec
     modules = imported_by(*words, cwd=made.folder)
 
     unneeded = TYPER | RICH | NETWORK | {"virtualenv", "kerasenv.engines.pip_tools", "kerasenv.bundle.unpack"}
-    assert sorted(modules & unneeded) == []
+    assert sorted(modules & (unneeded | LOCKING | RARE)) == []
+
+
+@pytest.mark.parametrize("verb", ["create", "rebuild"])
+def test_making_another_from_the_lock_that_is_there_needs_nothing_that_makes_locks(made: Project, verb: str) -> None:
+    words = {"create": ["create", "tiny"], "rebuild": ["rebuild", "pylock.tiny.toml"]}[verb]
+
+    modules = imported_by(*words, f"by-{verb}", "--no-smoke", cwd=made.folder)
+
+    assert "kerasenv.engines.uv_install" in modules
+    assert sorted(modules & (LOCKING | RARE | {"uv"})) == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

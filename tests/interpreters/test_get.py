@@ -14,7 +14,8 @@ from packaging.version import Version
 from kerasenv.errors import InterpreterError
 from kerasenv.interpreters import find
 from kerasenv.interpreters.finders import kept, running
-from kerasenv.interpreters.get import Downloads, find_or_get, get_python
+from kerasenv.interpreters.get import Downloads, find_or_get
+from kerasenv.interpreters.provide import get_python
 from tests.programs import start_kerasenv
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kerasenv.errors import InstallError
+from kerasenv.system.findings import Link
 from kerasenv.system.links import make_links
-from kerasenv.system.look import Link
 
 if TYPE_CHECKING:
     from pathlib import Path
