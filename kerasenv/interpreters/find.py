@@ -8,7 +8,6 @@ import re
 import shutil
 import struct
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +39,6 @@ class NoneFits(InterpreterError):
     """No Python of this machine fits; of those that would, `obtainable` are worth having, the best one first."""
 
     obtainable: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Refused:
-    path: Path
-    why: str
 
 
 def find_interpreter(requires: SpecifierSet, *, request: str | None = None, who: str) -> Interpreter:
@@ -130,13 +123,13 @@ def _this_one(executable: Path, *, source: str) -> Interpreter:
 
 
 def _first(wanted: SpecifierSet, *, requires: SpecifierSet, who: str, request: str | None = None) -> Interpreter:
-    refused: list[_Refused] = []
+    refused: list[str] = []
     both = wanted & requires
     for candidate, source in _candidates(both):
         try:
             return _checked(candidate, source=source, requires=both, who=who)
         except InterpreterError as error:
-            refused.append(_Refused(path=candidate, why=error.message))
+            refused.append(f"{candidate}: {error.message}")
     if request is None:
         raise _none_fits(requires, who=who, asked="", refused=refused, obtainable=requires)
     for one in find_all(wanted):
@@ -205,11 +198,11 @@ def _as_specifier(request: str) -> SpecifierSet:
 
 
 def _none_fits(
-    requires: SpecifierSet, *, who: str, asked: str, refused: list[_Refused], obtainable: SpecifierSet
+    requires: SpecifierSet, *, who: str, asked: str, refused: list[str], obtainable: SpecifierSet
 ) -> NoneFits:
     present = sorted({(one.version, one.source, str(one.path)) for one in find_all(SpecifierSet())}, reverse=True)
     looked_at = [f"{version} ({source}): {place}" for version, source, place in present]
-    looked_at += [f"{one.path}: {one.why}" for one in refused]
+    looked_at += refused
     fitting = tuple(worth_having(obtainable))
     error = NoneFits(
         f"{who} needs {_spoken(requires)}{asked}; no such Python was found on this machine.",

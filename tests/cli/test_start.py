@@ -93,10 +93,12 @@ def test_making_again_what_is_there_needs_neither_typer_nor_network(made: Projec
 
 
 @pytest.mark.parametrize("verb", ["create", "rebuild"])
-def test_making_another_from_the_lock_that_is_there_needs_nothing_that_makes_locks(made: Project, verb: str) -> None:
+def test_making_another_from_the_lock_that_is_there_needs_nothing_that_makes_locks(
+    made: Project, verb: str, tmp_path: Path
+) -> None:
     words = {"create": ["create", "tiny"], "rebuild": ["rebuild", "pylock.tiny.toml"]}[verb]
 
-    modules = imported_by(*words, f"by-{verb}", "--no-smoke", cwd=made.folder)
+    modules = imported_by(*words, str(tmp_path / "env"), "--no-smoke", cwd=made.folder)
 
     assert "kerasenv.engines.uv_install" in modules
     assert sorted(modules & (LOCKING | RARE | {"uv"})) == []
