@@ -79,7 +79,8 @@ def keep_template(interpreter: Path, folder: Path, *, prompt: str | None, places
 
 
 def _file_of(interpreter: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(interpreter)).hexdigest()[:32]
+    # One for each kerasenv too, which would take one another's place
+    name = hashlib.sha256(b"\0".join(map(os.fsencode, (sys.executable, interpreter)))).hexdigest()[:32]
     return cache_folder() / "environments" / f"{name}.json"
 
 

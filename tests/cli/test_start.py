@@ -48,6 +48,7 @@ LOCKING = {
     "kerasenv.resolution",
 }
 RARE = {"ctypes", "kerasenv.interpreters.provide", "kerasenv.system.look", "kerasenv.system.packages"}
+SMOKE = {"kerasenv.smoke.prove", "kerasenv.smoke.run", "kerasenv.smoke.meanings"}
 ALL = TYPER | RICH | NETWORK | BUILDING | BUNDLES
 
 
@@ -89,7 +90,7 @@ def test_making_again_what_is_there_needs_neither_typer_nor_network(made: Projec
     modules = imported_by(*words, cwd=made.folder)
 
     unneeded = TYPER | RICH | NETWORK | {"virtualenv", "kerasenv.engines.pip_tools", "kerasenv.bundle.unpack"}
-    assert sorted(modules & (unneeded | LOCKING | RARE)) == []
+    assert sorted(modules & (unneeded | LOCKING | RARE | SMOKE)) == []
 
 
 @pytest.mark.parametrize("verb", ["create", "rebuild"])
@@ -101,7 +102,7 @@ def test_making_another_from_the_lock_that_is_there_needs_nothing_that_makes_loc
     modules = imported_by(*words, str(tmp_path / "env"), "--no-smoke", cwd=made.folder)
 
     assert "kerasenv.engines.uv_install" in modules
-    assert sorted(modules & (LOCKING | RARE | {"uv"})) == []
+    assert sorted(modules & (LOCKING | RARE | SMOKE | {"uv"})) == []
 
 
 @pytest.mark.parametrize("verb", VERBS)
