@@ -15,13 +15,13 @@ import shutil
 import stat
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
+    from io import FileIO
 
 _FOR_COMPILERS = (".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".proto", ".td")
 _COMPILED = (".a", ".dll", ".dylib", ".exe", ".lib", ".pyc", ".pyd", ".so")
@@ -32,9 +32,10 @@ _PART = 1 << 24
 _FICLONE = 0x40049409  # linux/fs.h
 _CANT = {errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.EXDEV}
 _WRITING = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
-_WORKERS = min(8, os.cpu_count() or 1)
 # Where the system lets an open file be changed without looking for its path again
 _BY_NUMBER = {os.chmod, os.utime} <= os.supports_fd
+# Where a file can be read on that has no name any more
+_STAYS_OPEN = os.name == "posix"
 
 
 def may_be_shared(path: str) -> bool:
@@ -66,13 +67,16 @@ def copy(source: str, target: str) -> None:
     if clone(source, target):
         return
     with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
-        state = os.fstat(old.fileno())
-        # Buffered: what is not can write less than it was given, and says so to nobody
-        with open(target, "xb") as new, _none_by_halves(target):  # noqa: PTH123  # see above
-            shutil.copyfileobj(old, new, max(min(state.st_size, _PART), 1))
-            new.flush()
-            if _BY_NUMBER:
-                _as_before(new.fileno(), state)
+        _copy_open(old, target, os.fstat(old.fileno()))
+
+
+def _copy_open(old: FileIO, target: str, state: os.stat_result) -> None:
+    # Buffered: what is not can write less than it was given, and says so to nobody
+    with open(target, "xb") as new, _none_by_halves(target):  # noqa: PTH123  # see above
+        shutil.copyfileobj(old, new, max(min(state.st_size, _PART), 1))
+        new.flush()
+        if _BY_NUMBER:
+            _as_before(new.fileno(), state)
     if not _BY_NUMBER:
         _as_before(target, state)
 
@@ -152,34 +156,30 @@ def _forbid_writing(path: str) -> None:
             os.chmod(path, stat.S_IMODE(state.st_mode) & ~_WRITING)  # noqa: PTH101  # see above
 
 
-def at_once(do: Callable[[str], object], paths: Iterable[str]) -> None:
-    """Do something for each path, several at a time."""
-    todo = list(paths)
-    size = max(1, min(512, -(-len(todo) // _WORKERS)))
-    parts = [todo[start : start + size] for start in range(0, len(todo), size)]
-    with ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="store") as pool:
-        for _ in pool.map(partial(_each, do), parts):
-            pass
-
-
-def _each(do: Callable[[str], object], paths: Sequence[str]) -> None:
-    for path in paths:
-        do(path)
-
-
 def part_from_others(folder: str, paths: Iterable[str]) -> None:
-    """Give text files of a folder that have several names a content of their own.
+    """Give text files of a folder that have several names a content of their own; nobody may be using it meanwhile.
 
-    An installer may have made them names of what it keeps for all later environments.
+    An installer may have made them names of what it keeps for all later environments. Where that can clone files, they
+    have no other name.
     """
-    at_once(partial(_part_from_others, folder), (path for path in paths if not path.endswith(_NEVER_TEXT)))
+    part = _part_by_number if _STAYS_OPEN else _part_beside
+    # Folder by folder; and not in threads, which would take turns with so many small calls
+    for path in sorted(paths):
+        if not path.endswith(_NEVER_TEXT):
+            place = f"{folder}/{path}"
+            state = os.lstat(place)
+            if state.st_nlink > 1 and stat.S_ISREG(state.st_mode) and not may_be_shared(place):
+                part(place, state)
 
 
-def _part_from_others(folder: str, path: str) -> None:
-    place = f"{folder}/{path}"
-    state = os.lstat(place)
-    if state.st_nlink == 1 or not stat.S_ISREG(state.st_mode) or may_be_shared(place):
-        return
+def _part_by_number(place: str, state: os.stat_result) -> None:
+    """Take the name away first: ext4 begins to write a file to the disk as soon as it takes the place of another."""
+    with open(place, "rb", buffering=0) as old:  # noqa: PTH123  # see above
+        os.unlink(place)  # noqa: PTH108  # see above
+        _copy_open(old, place, state)
+
+
+def _part_beside(place: str, state: os.stat_result) -> None:
     own = f"{place.rpartition('/')[0]}/.kerasenv-{state.st_ino}"  # short, whatever the file is called
     with suppress(FileNotFoundError):
         os.unlink(own)  # noqa: PTH108  # see above

@@ -11,7 +11,6 @@ import pytest
 
 from kerasenv.store import sharing
 from kerasenv.store.sharing import (
-    at_once,
     clone,
     copy,
     forbid_writing_into_shared,
@@ -147,7 +146,9 @@ def test_nothing_is_copied_by_halves(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.usefixtures("plain")
-def test_text_parts_from_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stays_open", [True, False])
+def test_text_parts_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stays_open: bool) -> None:
+    monkeypatch.setattr(sharing, "_STAYS_OPEN", stays_open)
     for name, content in (("text", b"text\n"), ("module.py", b"one = 1\n"), ("code", b"\0")):
         os.link(_file(tmp_path, content, name=f"kept-{name}"), tmp_path / name)
     (tmp_path / "link").symlink_to("kept-text")
@@ -208,21 +209,3 @@ def test_where_nothing_can_be_cloned_that_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(sharing, "_CLONING", {})
 
     assert clone(_file(tmp_path), str(tmp_path / "target")) is False
-
-
-@pytest.mark.parametrize("count", [0, 1, 5, 1000])
-def test_each_is_done_once(count: int) -> None:
-    done: list[str] = []
-
-    at_once(done.append, map(str, range(count)))
-
-    assert sorted(done, key=int) == [str(number) for number in range(count)]
-
-
-def test_what_goes_wrong_with_one_is_told() -> None:
-    def fail(path: str) -> None:
-        if path == "7":
-            raise OSError(7, "seven")
-
-    with pytest.raises(OSError, match="seven"):
-        at_once(fail, map(str, range(20)))
