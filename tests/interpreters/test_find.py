@@ -164,13 +164,67 @@ class TestPyenv:
 class TestPath:
     def test_shims_are_passed_over(self, python37: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """They fail for versions that aren't switched on, and show no other Python than pyenv itself does."""
-        shim = script(tmp_path / "pyenv" / "shims" / "python3.7", f"touch {tmp_path}/started", f'exec {python37} "$@"')
+        shim = script(tmp_path / "pyenv" / "shims" / "python3.7", f": > {tmp_path}/started", f'exec {python37} "$@"')
         monkeypatch.setenv("PATH", os.pathsep.join([str(shim.parent), "", str(python37.parent)]))
 
         found = list(path.candidates(SpecifierSet("==3.7.*")))
 
         assert len(found) == 1
         assert found[0].resolve() == python37.resolve()
+        assert not (tmp_path / "started").exists()
+
+    @posix
+    @pytest.mark.parametrize(
+        ("name", "requires", "started"),
+        [
+            ("python3.90", ">=3.90", True),
+            ("python3.90", "==3.90.4", True),
+            ("python3.90", "==3.90.0a1", True),
+            ("python3.90", "<3.90.1", True),
+            ("python3.90", "", True),
+            ("python3.90", ">=3.89,<3.90", False),
+            ("python3.90", ">=3.91", False),
+            ("python3.90t", ">=3.91", False),
+            ("python3", ">=3.91", True),
+            ("python", ">=3.91", True),
+        ],
+    )
+    def test_one_is_started_unless_its_name_says_another_version(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, requires: str, *, started: bool
+    ) -> None:
+        place = script(tmp_path / "real" / name, f": > {tmp_path}/started", "exit 1")
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "python3").symlink_to(place)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+        list(path.candidates(SpecifierSet(requires)))
+
+        assert (tmp_path / "started").exists() is started
+
+    @posix
+    def test_a_folder_that_has_two_names_is_looked_at_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script(tmp_path / "bin" / "python3.90", f"echo started >> {tmp_path}/starts", "exit 2")
+        (tmp_path / "link").symlink_to("bin")
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        list(path.candidates(SpecifierSet(">=3.90")))
+        once = (tmp_path / "starts").read_text()
+        (tmp_path / "starts").unlink()
+
+        monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "bin"), str(tmp_path / "link")]))
+        list(path.candidates(SpecifierSet(">=3.90")))
+
+        assert (tmp_path / "starts").read_text() == once
+
+    @posix
+    def test_those_of_uv_are_not_called_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        uvs = script(tmp_path / "uv" / "cpython-3.90.1-linux-x86_64-gnu" / "bin" / "python", f": > {tmp_path}/started")
+        script(tmp_path / "bin" / "python3", "exit 1")
+        monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(uvs.parents[2]))
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+        assert not list(path.candidates(SpecifierSet(">=3.90")))
         assert not (tmp_path / "started").exists()
 
     def test_without_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
