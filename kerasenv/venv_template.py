@@ -80,7 +80,7 @@ def keep_template(interpreter: Path, folder: Path, *, prompt: str | None, places
 
 def _file_of(interpreter: Path) -> Path:
     # One for each kerasenv too, which would take one another's place
-    name = hashlib.sha256(b"\0".join(map(os.fsencode, (sys.executable, interpreter)))).hexdigest()[:32]
+    name = hashlib.sha256(os.fsencode(f"{sys.executable}\0{interpreter}")).hexdigest()[:32]
     return cache_folder() / "environments" / f"{name}.json"
 
 
