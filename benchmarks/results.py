@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 TEMPERATURES = ("cold", "warm")
+_AND = " and "
 _THE_SAME = frozenset({"system", "architecture", "cpu", "cores", "filesystem", "kerasenv", "python", "uv"})
 
 
@@ -104,13 +105,14 @@ def joined(runs: list[Results]) -> Results:
     first = runs[0]
     for one in runs[1:]:
         same = _THE_SAME if one.series else _THE_SAME - {"filesystem"}
-        if one.date != first.date or any(one.machine.get(name) != first.machine.get(name) for name in same):
-            raise SystemExit("These figures are of different machines, versions or days.")
+        if any(one.machine.get(name) != first.machine.get(name) for name in same):
+            raise SystemExit("These figures are of different machines or versions.")
         if {(row.what, row.profile) for row in one.series} & {(row.what, row.profile) for row in first.series}:
             raise SystemExit("These figures have the same part twice: name only one of them.")
         pythons = first.pythons | one.pythons
         series, disk = [*first.series, *one.series], [*first.disk, *one.disk]
-        first = replace(first, pythons=pythons, series=series, disk=disk)
+        days = {*first.date.split(_AND), one.date}
+        first = replace(first, date=_AND.join(sorted(days)), pythons=pythons, series=series, disk=disk)
     return first
 
 

@@ -62,6 +62,14 @@ def test_parts_of_several_runs_become_one() -> None:
     assert [one.what for one in whole.series] == ["warm ready", "lock"]
 
 
+def test_runs_of_several_days_name_them_all() -> None:
+    runs = [
+        replace(_run(part), date=date) for part, date in (("a", "2030-01-02"), ("b", "2030-01-01"), ("c", "2030-01-02"))
+    ]
+
+    assert joined(runs).date == "2030-01-01 and 2030-01-02"
+
+
 def test_what_is_taken_of_another_disk_may_join_them() -> None:
     there = Disk(
         profile="tf2-modern",
