@@ -9,12 +9,13 @@ import sys
 from contextlib import redirect_stderr
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kerasenv import process
 from kerasenv.errors import EnvironmentFolderError
 from kerasenv.folders import cache_folder
-from kerasenv.venv_template import keep_template, make_from_template
+from kerasenv.venv_template import make_from_template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,16 +43,13 @@ def create_bare_environment(interpreter: Path, folder: Path, *, prompt: str | No
     The environment says of itself that it is relocatable: an installer that knows the word (uv) then writes entry
     points that find their interpreter beside them, so the folder can be built in one place and moved to another.
     """
-    places = make_from_template(interpreter, folder, prompt=prompt)
-    if places is None:
-        is_new = not os.path.lexists(folder)
-        places = let_virtualenv_make(interpreter, folder, prompt=prompt)
-        if is_new:
-            keep_template(interpreter, folder, prompt=prompt, places=places)
+    prompt = prompt or folder.name
+    virtualenv = partial(let_virtualenv_make, interpreter, folder)
+    places = make_from_template(interpreter, folder, prompt=prompt, virtualenv=virtualenv) or virtualenv(prompt)
     return BareEnvironment(folder=folder, **places)
 
 
-def let_virtualenv_make(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
+def let_virtualenv_make(interpreter: Path, folder: Path, prompt: str) -> dict[str, Path]:
     """Return the places in the environment."""
     from virtualenv import session_via_cli  # noqa: PLC0415  # 130 ms that most commands don't need
 
@@ -118,7 +116,7 @@ def python_in(folder: Path) -> Path:
 
 
 def _words(interpreter: Path | str, folder: Path, *, prompt: str | None, app_data: str) -> list[str]:
-    words = ["--python", str(interpreter), "--no-periodic-update", *(["--prompt", prompt] if prompt else [])]
+    words = ["--python", str(interpreter), "--no-periodic-update", *([f"--prompt={prompt}"] if prompt else [])]
     return [*words, "--app-data", str(cache_folder() / app_data), "--", str(folder)]
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 posix = pytest.mark.skipif(os.name != "posix", reason="on Windows a path is never plain: virtualenv makes them all")
 HERE = Path(sys.executable)
+# Names that environments have, words that stand in the scripts, and what some language takes for something else
+PROMPTS = [".venv", "env", "keras-2.3_py37", "bin", "VIRTUAL_ENV", "prompt", "if", "0", "1e3", "true", "x--", "null."]
 Content = dict[str, tuple[int, str | bytes]]
 
 
@@ -45,9 +47,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folders: list[Path] = []
     asking = venv.let_virtualenv_make
 
-    def ask(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
+    def ask(interpreter: Path, folder: Path, prompt: str) -> dict[str, Path]:
         folders.append(folder)
-        return asking(interpreter, folder, prompt=prompt)
+        return asking(interpreter, folder, prompt)
 
     monkeypatch.setattr(venv, "let_virtualenv_make", ask)
     return folders
@@ -59,24 +61,39 @@ def templates() -> list[Path]:
 
 @posix
 @pytest.mark.parametrize("version", ["3.6", "3.8", "3.10", "3.12"])
-@pytest.mark.parametrize("prompt", [None, ".venv", "it's $HOME"])
+@pytest.mark.parametrize("prompt", PROMPTS)
 def test_it_is_what_virtualenv_makes(
-    version: str, prompt: str | None, python: FindPython, tmp_path: Path, asked: list[Path]
+    version: str, prompt: str, python: FindPython, tmp_path: Path, asked: list[Path]
 ) -> None:
-    folder = tmp_path / "work" / "env"
-    made = create_bare_environment(python(version), folder, prompt=prompt)
-    before = contents(folder)
-    shutil.rmtree(folder)
+    folder = tmp_path / "env"
+    places = venv.let_virtualenv_make(python(version), folder, prompt)
+    expected = contents(folder)
+    del asked[:]
+    for _ in range(2):  # while the template is learned, and from then on
+        shutil.rmtree(folder)
 
-    again = create_bare_environment(python(version), folder, prompt=prompt)
+        made = create_bare_environment(python(version), folder, prompt=prompt)
 
-    assert (again, contents(folder)) == (made, before)
+        assert made == venv.BareEnvironment(folder=folder, **places)
+        assert contents(folder) == expected
     assert asked == [folder]
 
 
 @posix
+@pytest.mark.parametrize("prompt", ["it's $HOME", "an env", "env;id", "-env", "..", "änv", "%PATH%"])
+def test_a_prompt_that_shells_quote_is_left_to_virtualenv(prompt: str, tmp_path: Path, asked: list[Path]) -> None:
+    create_bare_environment(HERE, tmp_path / "plain")
+    del asked[:]
+
+    create_bare_environment(HERE, tmp_path / "env", prompt=prompt)
+
+    assert asked == [tmp_path / "env"]
+    assert json.dumps(prompt, ensure_ascii=False) in (tmp_path / "env" / "pyvenv.cfg").read_text("utf-8")
+
+
+@posix
 def test_elsewhere_it_speaks_of_its_own_place(tmp_path: Path, asked: list[Path]) -> None:
-    first, second = tmp_path / "one" / "env", tmp_path / "another" / "place" / "env"
+    first, second = tmp_path / "env", tmp_path / "another" / "place" / "other"
     create_bare_environment(HERE, first)
     second.parent.mkdir(parents=True)
     environment = create_bare_environment(HERE, second)
@@ -105,12 +122,14 @@ def test_of_a_path_that_shells_quote_nothing_is_written_down(tmp_path: Path) -> 
     assert templates() == []
 
 
-def test_another_prompt_is_another_environment(tmp_path: Path, asked: list[Path]) -> None:
-    create_bare_environment(HERE, tmp_path / "first", prompt="one")
+@posix
+def test_what_only_the_first_one_was_called_stands_in_no_other(tmp_path: Path, asked: list[Path]) -> None:
+    create_bare_environment(HERE, tmp_path / "first", prompt="one-of-a-kind")
     create_bare_environment(HERE, tmp_path / "second", prompt="two")
 
-    assert asked == [tmp_path / "first", tmp_path / "second"]
+    assert asked == [tmp_path / "first"]
     assert '"two"' in (tmp_path / "second" / "pyvenv.cfg").read_text("utf-8")
+    assert not [path for path, (_, content) in contents(tmp_path / "second").items() if "of-a-kind" in str(content)]
 
 
 @posix
@@ -219,15 +238,16 @@ def test_what_is_no_text_is_left_to_virtualenv(
     """Where links can't be made, as in a build for the App Store, the interpreter itself is copied."""
     asking = venv.let_virtualenv_make
 
-    def copying(interpreter: Path, folder: Path, *, prompt: str | None) -> dict[str, Path]:
-        places = asking(interpreter, folder, prompt=prompt)
+    def copying(interpreter: Path, folder: Path, prompt: str) -> dict[str, Path]:
+        places = asking(interpreter, folder, prompt)
         places["python"].unlink()
         shutil.copy(interpreter, places["python"])
         return places
 
     monkeypatch.setattr(venv, "let_virtualenv_make", copying)
-    for name in ("first", "second"):
-        create_bare_environment(HERE, tmp_path / name)
+    made = create_bare_environment(HERE, tmp_path / "env")
 
-    assert asked == [tmp_path / "first", tmp_path / "second"]
+    assert not made.python.is_symlink()
+    assert asked == [tmp_path / "env"] * 2  # to learn from, and as it is
     assert templates() == []
+    assert '"env"' in (tmp_path / "env" / "pyvenv.cfg").read_text("utf-8")
