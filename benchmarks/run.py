@@ -47,8 +47,9 @@ def main() -> int:
     if options.publish:
         publish(options.publish)
         return 0
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
+    for place in (options.work, options.out and options.out.parent):
+        if place:
+            place.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
     # Whoever ends it gets the disk back
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
