@@ -37,10 +37,9 @@ def list_() -> Outcome[list[Row]]:
         )
         for profile, evidence in zip(listing.profiles, evidence_of_each(listing.profiles), strict=True)
     ]
-    widths = [max(len(text) for text in column) for column in zip(*map(_cells, rows), strict=True)] if rows else []
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(_cells(row), widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = [_cells(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
     for error in listing.errors:
         progress.note(f"left out: {error.message}")
     return Outcome(data=rows, text=tuple(text), next_steps=("more of one:  kerasenv show PROFILE",) if rows else ())
