@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from kerasenv.store.laying import lay
 from kerasenv.store.place import guarded, is_switched_on, needing, work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from kerasenv.store.place import Key
@@ -39,17 +40,38 @@ class Taken:
     folder: Path
 
 
-def take(sources: Sequence[Source], work: Path) -> list[Taken]:
+class Taking:
+    """Takes entries out of the store in a thread, and says which ones to expect before they are laid."""
+
+    def __init__(self, pool: Executor, sources: Sequence[Source], work: Path) -> None:
+        self._expected: Future[list[Taken]] = Future()
+        self._taken = pool.submit(copy_context().run, take, sources, work, self._expected.set_result)
+        self._taken.add_done_callback(self._expect_no_more)
+
+    def _expect_no_more(self, _taken: object) -> None:
+        if not self._expected.done():
+            self._expected.set_result([])
+
+    def expected(self) -> list[Taken]:
+        """Wait until that is known; return what will be there unless something goes wrong while it is laid."""
+        return self._expected.result()
+
+    def taken(self) -> list[Taken]:
+        """Wait until all is laid; return what is there."""
+        return self._taken.result()
+
+
+def take(sources: Sequence[Source], work: Path, expect: Callable[[list[Taken]], object] | None = None) -> list[Taken]:
     """Lay what the store has of these sources into folders of `work`; what isn't as it was is taken out of the store.
 
-    A store that can't be read or locked has nothing.
+    `expect` hears of all that is going to be laid. A store that can't be read or locked has nothing.
     """
     taken: list[Taken] = []
     if not sources or not is_switched_on():
         return taken
     try:
         with needing({source.key for source in sources}) as there:
-            taken = _take_all([source for source in sources if source.key in there], work)
+            taken = _take_all([source for source in sources if source.key in there], work, expect)
     except (OSError, NotImplementedError, KerasenvError) as error:
         progress.detail(f"nothing more is taken from the store: {error}")
     return taken
@@ -60,7 +82,7 @@ def put(taken: Taken, environment: Path) -> None:
     _move(str(taken.folder), str(environment))
 
 
-def _take_all(sources: Sequence[Source], work: Path) -> list[Taken]:
+def _take_all(sources: Sequence[Source], work: Path, expect: Callable[[list[Taken]], object] | None) -> list[Taken]:
     """Move the spares of those that have one, and lay the others; return what lies where it is to be taken from."""
     taken: list[Taken] = []
     todo: list[Taken] = []
@@ -76,6 +98,8 @@ def _take_all(sources: Sequence[Source], work: Path) -> list[Taken]:
     # At whose trees nobody has looked yet
     trees = _good_parts([one.entry.key for one in unmoved], TREE) if unmoved else []
     todo += [one for one, part in zip(unmoved, trees, strict=True) if _is_good(one, part)]
+    if expect is not None:
+        expect([*taken, *todo])
     return [*taken, *_laid(todo)]
 
 

@@ -14,7 +14,7 @@ from kerasenv.env.environment import Environment, Receipt
 from kerasenv.env.variables import variables_of
 from kerasenv.lock.machine import packages_here
 from kerasenv.store.sources import compiled_source
-from kerasenv.store.take import discard_if_possible, take
+from kerasenv.store.take import Taking, discard_if_possible
 from kerasenv.workflow.keep import sources_for
 
 if TYPE_CHECKING:
@@ -32,25 +32,26 @@ def build(plan: Plan, folder: Path) -> tuple[Environment, SmokeResult | None]:
     """Build what a plan says and run its model; raise SmokeError if that fails. The receipt isn't written yet."""
     here = packages_here(_wanted(plan), plan.interpreter)
     sources = _sources(plan, here)
-    # While the environment is made, the store looks through what it has, and the engine says what it is
+    # While the environment is made, the store looks through what it has, and the engine says what it is; while the
+    # engine fetches what the store lacks, the store lays the rest
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="store") as pool:
-        taking = pool.submit(copy_context().run, take, sources, folder.parent)
+        taking = Taking(pool, sources, folder.parent)
         describing = pool.submit(copy_context().run, plan.engine.describe)
         from kerasenv.workflow.bare import hook, make_bare  # noqa: PLC0415  # the store is at work meanwhile
         from kerasenv.workflow.fill import fill  # noqa: PLC0415  # as above
 
         bare = make_bare(plan, folder)
         variables = hook(plan, bare)
-        # In here: whoever is interrupted while waiting waits all the same until nobody writes any more
-        taken, engine = taking.result(), describing.result()
-    files = fill(plan, bare, here, taken, engine)
+        # In here: whoever is interrupted waits all the same until nobody writes any more
+        engine = describing.result()
+        files = fill(plan, bare, here, taking, engine)
     environment = Environment(folder=folder, receipt=_receipt(plan, variables, files, engine))
     if plan.sync is not None:
         from kerasenv.env.sync import carry, carry_home  # noqa: PLC0415  # 5 ms that only a sync needs
 
         carry(plan.making.folder, folder, plan.sync.additions | plan.sync.others)
         carry_home(plan.making.folder, folder)
-    return _proven(plan, environment, taken)
+    return _proven(plan, environment, taking.taken())
 
 
 def _wanted(plan: Plan) -> Pylock:

@@ -17,24 +17,25 @@ from kerasenv.store.take import put
 from kerasenv.system.links import make_links
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, Pylock
+    from packaging.pylock import Package
 
     from kerasenv.engine import Engine
     from kerasenv.env.intact import Unlike
     from kerasenv.env.inventory import Inventory
-    from kerasenv.store.take import Taken
+    from kerasenv.store.take import Taken, Taking
     from kerasenv.venv import BareEnvironment
     from kerasenv.workflow.plan import Plan
 
 
-def fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: list[Taken], engine: str) -> dict[str, str]:
+def fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taking: Taking, engine: str) -> dict[str, str]:
     """Put the packages into it; return the state of each file whose digest no RECORD tells."""
     with progress.step("Packages") as step:
-        taken = [one for one in taken if _fits(one, bare)]
-        names = {one.name for one in taken}
-        missing = [one for one in packages if one.name not in names]
-        lacking = replace(plan.files or plan.lock.pylock, packages=missing)
-        inventory = _install(plan, lacking, bare) if missing else take_inventory(bare.folder)
+        lacking = _missing(packages, _fitting(taking.expected(), bare))
+        inventory = _install(plan, lacking, bare) if lacking else take_inventory(bare.folder)
+        taken = _fitting(taking.taken(), bare)
+        missing = _missing(packages, taken)
+        if len(missing) > len(lacking):  # something went wrong while it was laid
+            inventory = _install(plan, missing, bare)
         if plan.sync is not None:
             from kerasenv.env.sync import carry  # noqa: PLC0415  # as above
 
@@ -51,9 +52,15 @@ def fill(plan: Plan, bare: BareEnvironment, packages: list[Package], taken: list
     return files | _linked(plan, bare)
 
 
-def _fits(taken: Taken, bare: BareEnvironment) -> bool:
-    """Say whether an entry is of environments that have their packages in the same place."""
-    return taken.entry.about.site_packages in {"", bare.site_packages.relative_to(bare.folder).as_posix()}
+def _fitting(taken: list[Taken], bare: BareEnvironment) -> list[Taken]:
+    """Return the entries of environments that have their packages in the same place."""
+    here = bare.site_packages.relative_to(bare.folder).as_posix()
+    return [one for one in taken if one.entry.about.site_packages in {"", here}]
+
+
+def _missing(packages: list[Package], taken: list[Taken]) -> list[Package]:
+    names = {one.name for one in taken}
+    return [one for one in packages if one.name not in names]
 
 
 def _linked(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
@@ -63,11 +70,11 @@ def _linked(plan: Plan, bare: BareEnvironment) -> dict[str, str]:
     return {place.relative_to(bare.folder).as_posix(): state_of(place) or "" for place in places}
 
 
-def _install(plan: Plan, lock: Pylock, bare: BareEnvironment) -> Inventory:
-    """Let the engine install what a lock names, and look whether it did; return what is there."""
+def _install(plan: Plan, packages: list[Package], bare: BareEnvironment) -> Inventory:
+    """Let the engine install just these packages of the lock, and look whether it did; return what is there."""
     started = time.time_ns()
     request = InstallRequest(
-        lock=lock,
+        lock=replace(plan.files or plan.lock.pylock, packages=packages),
         environment=bare.folder,
         python=bare.python,
         interpreter=plan.interpreter,

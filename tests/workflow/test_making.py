@@ -16,10 +16,13 @@ from packaging.requirements import Requirement
 
 from kerasenv import progress
 from kerasenv.engine import Index
+from kerasenv.engines.uv import UvEngine
 from kerasenv.env.environment import open_environment
 from kerasenv.errors import EnvironmentFolderError, LockError, SmokeError
 from kerasenv.smoke.prove import prove
+from kerasenv.store.laying import lay
 from kerasenv.store.place import keys_there
+from kerasenv.store.take import discard, discard_spare
 from kerasenv.workflow import keep
 from kerasenv.workflow.create import create
 from kerasenv.workflow.plan import Making
@@ -29,6 +32,9 @@ from tests.project import NEWER_KERAS, backend_of, packages_of
 from tests.standard_index import write_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kerasenv.engine import InstallRequest
     from kerasenv.progress import Step
     from kerasenv.smoke.run import SmokeResult
     from kerasenv.store.take import Taken
@@ -143,7 +149,7 @@ def test_an_interruption_waits_for_those_who_still_write(
         calls = traceback.extract_stack(sys._current_frames()[main])  # noqa: SLF001
         return bool({"result", "shutdown"} & {call.name for call in calls})
 
-    def write_on(_sources: object, work: Path) -> list[Taken]:
+    def write_on(_sources: object, work: Path, _expect: object) -> list[Taken]:
         while not waits():
             time.sleep(0.01)
         signal.pthread_kill(main, signal.SIGINT)
@@ -152,7 +158,7 @@ def test_an_interruption_waits_for_those_who_still_write(
         written.set()
         return []
 
-    monkeypatch.setattr("kerasenv.workflow.build.take", write_on)
+    monkeypatch.setattr("kerasenv.store.take.take", write_on)
 
     with pytest.raises(KeyboardInterrupt):
         create("tiny", replace(making, folder=tmp_path / "second", smoke=False))
@@ -198,6 +204,62 @@ def test_what_was_compiled_goes_with_a_model_that_fails(
     with progress.listening(steps), pytest.raises(SmokeError, match="it hangs"):
         create("tiny", replace(making, folder=tmp_path / "third"))
     assert len(steps.notes) == 1  # there was none
+
+
+@pytest.fixture
+def installed(making: Making, monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Have all but two packages in the store, and no spares; return what an engine is asked for from now on."""
+    asked: list[set[str]] = []
+    install = UvEngine.install
+
+    def remember(self: UvEngine, request: InstallRequest) -> None:
+        asked.append({package.name for package in request.lock.packages})
+        install(self, request)
+
+    monkeypatch.setenv("KERASENV_STORE", "1")
+    monkeypatch.setattr("kerasenv.workflow.make.keep_afterwards", lambda folder: keep.main(folder, time.time_ns()))
+    create("tiny", replace(making, smoke=False))
+    for key in keys_there():
+        (discard if key.package.startswith(("keras", "numpy")) else discard_spare)(key)
+    monkeypatch.setattr("kerasenv.workflow.make.keep_afterwards", lambda _: None)
+    monkeypatch.setattr(UvEngine, "install", remember)
+    return asked
+
+
+def test_what_is_missing_is_installed_while_the_rest_is_laid(
+    making: Making, tmp_path: Path, installed: list[set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid: list[int] = []
+
+    def lay_when_the_engine_is_at_work(todo: Sequence[tuple[Path, Path]]) -> list[str]:
+        end = time.monotonic() + 60
+        while not installed and time.monotonic() < end:
+            time.sleep(0.01)
+        laid.append(len(installed))
+        return lay(todo)
+
+    monkeypatch.setattr("kerasenv.store.take.lay", lay_when_the_engine_is_at_work)
+    second = create("tiny", replace(making, folder=tmp_path / "second"))
+
+    assert laid == [1]
+    assert installed == [{"keras", "numpy"}]
+    assert packages_of(tmp_path / "second") == packages_of(tmp_path / ".venv")
+    assert second.smoke is not None
+    assert second.smoke.passed
+
+
+def test_what_can_not_be_laid_is_installed_after_all(
+    making: Making, tmp_path: Path, installed: list[set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(todo: Sequence[tuple[Path, Path]]) -> list[str]:
+        (broken,) = [number for number, (entry, _) in enumerate(todo) if entry.name.startswith("h5py")]
+        return ["it is gone" if number == broken else lay([job])[0] for number, job in enumerate(todo)]
+
+    monkeypatch.setattr("kerasenv.store.take.lay", fail)
+    create("tiny", replace(making, folder=tmp_path / "second"))
+
+    assert installed == [{"keras", "numpy"}, {"h5py", "keras", "numpy"}]
+    assert packages_of(tmp_path / "second") == packages_of(tmp_path / ".venv")
 
 
 def test_a_hook_is_what_tells_two_environments_apart(making: Making, tmp_path: Path) -> None:
