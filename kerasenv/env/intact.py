@@ -6,7 +6,6 @@ disk, or whoever writes into an environment that shares its files with the cache
 
 from __future__ import annotations
 
-import os
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,11 +16,14 @@ from kerasenv.env.inventory import describes_its_wheel, differing, is_bytecode
 from kerasenv.errors import InstallError
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from kerasenv.env.inventory import Inventory
+    from kerasenv.env.inventory import Installed, Inventory
 
 _MOST_TOLD = 10
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,28 +37,38 @@ class Unlike:
     """How many were compared."""
 
 
-def find_unlike(inventory: Inventory, *, since: int | None = None) -> Unlike | None:
+def unpacked_since(start: int, kept: Mapping[str, os.stat_result]) -> dict[str, int]:
+    """Return the sizes of those files that the engine unpacked after `start` (nanoseconds).
+
+    `kept` are those that it keeps as well, under another name. One by itself can be a copy that was made just now, of
+    something that was unpacked long ago.
+    """
+    return {path: state.st_size for path, state in kept.items() if state.st_mtime_ns >= start}
+
+
+def find_unlike(inventory: Inventory, *, unpacked: Mapping[str, int] | None = None) -> Unlike | None:
     """Return which files aren't as any RECORD tells them, None if all are.
 
-    Of those that the engine unpacked after `since` (nanoseconds) only the sizes are compared: they are from a file of
-    which it has just verified the sha256.
+    `unpacked` has the sizes of what the engine unpacked just now: of these files no more is compared, since they are
+    from one of which it has verified the sha256.
     """
-    folder = inventory.folder
+    sizes = unpacked or {}
+    doubtful = {
+        path
+        for package, path, _ in _told(inventory)
+        if sizes.get(path, _UNKNOWN) != package.sizes.get(path) and not is_bytecode(path, inventory.files)
+    }
     expected: dict[str, set[str]] = {}
     owners: dict[str, str] = {}
-    read: set[str] = set()
-    for package in inventory.packages:
-        for path, digest in (package.files or {}).items():
-            if digest is not None and not is_bytecode(path, inventory.files):
-                expected.setdefault(path, set()).add(digest)
-                owners[path] = package.name
-                if since is None or not _is_new(f"{folder}/{path}", package.sizes.get(path), since):
-                    read.add(path)
-    found = differing(folder, {path: frozenset(expected[path]) for path in read})
+    for package, path, digest in _told(inventory):
+        if path in doubtful:
+            expected.setdefault(path, set()).add(digest)
+            owners[path] = package.name
+    found = differing(inventory.folder, {path: frozenset(digests) for path, digests in expected.items()})
     wrong = {
         path: what
         for path, what in found.items()
-        if not describes_its_wheel(path) and not _is_script_of_its_wheel(folder / path, expected[path])
+        if not describes_its_wheel(path) and not _is_script_of_its_wheel(inventory.folder / path, expected[path])
     }
     for path in sorted(filter(describes_its_wheel, found)):
         progress.note(f"{path} isn't what the package says of it: some publishers edited it later. It holds no code.")
@@ -67,7 +79,15 @@ def find_unlike(inventory: Inventory, *, since: int | None = None) -> Unlike | N
     told = [f"{owners[path]}: {path} ({what})" for path, what in sorted(wrong.items())]
     told += [f"{name}: its RECORD can't be read" for name in unknown]
     names = frozenset({*(owners[path] for path in wrong), *unknown})
-    return Unlike(packages=names, told=tuple(told), files=len(expected))
+    return Unlike(packages=names, told=tuple(told), files=len({path for _, path, _ in _told(inventory)}))
+
+
+def _told(inventory: Inventory) -> Iterator[tuple[Installed, str, str]]:
+    """Yield each file of which a RECORD tells the digest, with its package before and the digest behind."""
+    for package in inventory.packages:
+        for path, digest in (package.files or {}).items():
+            if digest is not None:
+                yield package, path, digest
 
 
 def unlike_error(unlike: Unlike) -> InstallError:
@@ -79,19 +99,6 @@ def unlike_error(unlike: Unlike) -> InstallError:
         looked_at=[*unlike.told[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])],
         hints=[f"Something changed what uv keeps of earlier installs: uv cache clean {names}", "Then try again."],
     )
-
-
-def _is_new(path: str, size: int | None, since: int) -> bool:
-    """Say whether a file of this size was unpacked just now.
-
-    Then the engine's cache has it too, under another name. One by itself can be a copy that was made just now, of
-    something that was unpacked long ago.
-    """
-    try:
-        state = os.lstat(path)
-    except OSError:
-        return False
-    return state.st_size == size and state.st_mtime_ns >= since and state.st_nlink > 1
 
 
 def _is_script_of_its_wheel(file: Path, digests: set[str]) -> bool:

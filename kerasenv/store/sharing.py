@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from io import FileIO
+    from collections.abc import Callable, Iterable, Mapping
 
 _FOR_COMPILERS = (".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".proto", ".td")
 _COMPILED = (".a", ".dll", ".dylib", ".exe", ".lib", ".pyc", ".pyd", ".so")
@@ -29,6 +27,9 @@ _NEVER_TEXT = _COMPILED + _FOR_COMPILERS
 _SOURCE = ".py"
 _SNIFFED = 4096
 _PART = 1 << 24
+_AS_IT_IS = getattr(os, "O_BINARY", 0)  # Windows would make line ends of its own
+_READ = os.O_RDONLY | _AS_IT_IS
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_IT_IS
 _FICLONE = 0x40049409  # linux/fs.h
 _CANT = {errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.EXDEV}
 _WRITING = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -66,29 +67,35 @@ def copy(source: str, target: str) -> None:
     """Make a file of its own with the same content, times and permissions; FileExistsError if something is there."""
     if clone(source, target):
         return
-    with open(source, "rb", buffering=0) as old:  # noqa: PTH123  # see above
-        _copy_open(old, target, os.fstat(old.fileno()))
-
-
-def _copy_open(old: FileIO, target: str, state: os.stat_result) -> None:
-    # Buffered: what is not can write less than it was given, and says so to nobody
-    with open(target, "xb") as new, _none_by_halves(target):  # noqa: PTH123  # see above
-        shutil.copyfileobj(old, new, max(min(state.st_size, _PART), 1))
-        new.flush()
-        if _BY_NUMBER:
-            _as_before(new.fileno(), state)
-    if not _BY_NUMBER:
-        _as_before(target, state)
-
-
-@contextmanager
-def _none_by_halves(path: str) -> Iterator[None]:
+    old = os.open(source, _READ)
     try:
-        yield
-    except BaseException:
+        _copy_open(old, target, os.fstat(old))
+    finally:
+        os.close(old)
+
+
+def _copy_open(old: int, target: str, state: os.stat_result) -> None:
+    # By number: the objects that open() makes cost as much as the copying of a small file
+    new = os.open(target, _MAKE, stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        try:
+            _copy_content(old, new, state.st_size)
+            if _BY_NUMBER:
+                _as_before(new, state)
+        finally:
+            os.close(new)
+        if not _BY_NUMBER:
+            _as_before(target, state)
+    except BaseException:  # nobody may take one by halves
         with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108  # see above
+            os.unlink(target)  # noqa: PTH108  # see above
         raise
+
+
+def _copy_content(old: int, new: int, size: int) -> None:
+    while content := os.read(old, max(min(size, _PART), 1)):
+        while content:  # less may be written than was given, which nobody says
+            content = content[os.write(new, content) :]
 
 
 def clone(source: str, target: str) -> bool:
@@ -156,27 +163,37 @@ def _forbid_writing(path: str) -> None:
             os.chmod(path, stat.S_IMODE(state.st_mode) & ~_WRITING)  # noqa: PTH101  # see above
 
 
-def part_from_others(folder: str, paths: Iterable[str]) -> None:
-    """Give text files of a folder that have several names a content of their own; nobody may be using it meanwhile.
+def with_other_names(folder: str, paths: Iterable[str]) -> dict[str, os.stat_result]:
+    """Return the state of each file of a folder that has several names."""
+    found = {}
+    for path in sorted(paths):  # folder by folder
+        state = os.lstat(f"{folder}/{path}")
+        if state.st_nlink > 1 and stat.S_ISREG(state.st_mode):
+            found[path] = state
+    return found
+
+
+def part_from_others(folder: str, files: Mapping[str, os.stat_result]) -> None:
+    """Give those text files of a folder a content of their own that have several names; nobody may use it meanwhile.
 
     An installer may have made them names of what it keeps for all later environments. Where that can clone files, they
-    have no other name.
+    have no other name. `files` is what `with_other_names` returns.
     """
     part = _part_by_number if _STAYS_OPEN else _part_beside
-    # Folder by folder; and not in threads, which would take turns with so many small calls
-    for path in sorted(paths):
-        if not path.endswith(_NEVER_TEXT):
-            place = f"{folder}/{path}"
-            state = os.lstat(place)
-            if state.st_nlink > 1 and stat.S_ISREG(state.st_mode) and not may_be_shared(place):
-                part(place, state)
+    for path, state in files.items():  # and not in threads, which would take turns with so many small calls
+        place = f"{folder}/{path}"
+        if not path.endswith(_NEVER_TEXT) and not may_be_shared(place):
+            part(place, state)
 
 
 def _part_by_number(place: str, state: os.stat_result) -> None:
     """Take the name away first: ext4 begins to write a file to the disk as soon as it takes the place of another."""
-    with open(place, "rb", buffering=0) as old:  # noqa: PTH123  # see above
+    old = os.open(place, _READ)
+    try:
         os.unlink(place)  # noqa: PTH108  # see above
         _copy_open(old, place, state)
+    finally:
+        os.close(old)
 
 
 def _part_beside(place: str, state: os.stat_result) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from kerasenv import progress
 from kerasenv.engine import InstallRequest
-from kerasenv.env.intact import find_unlike, unlike_error
+from kerasenv.env.intact import find_unlike, unlike_error, unpacked_since
 from kerasenv.env.inventory import own_files, state_of, take_inventory
 from kerasenv.env.relocate import relocate
-from kerasenv.store.sharing import part_from_others
+from kerasenv.store.sharing import part_from_others, with_other_names
 from kerasenv.store.take import put
 from kerasenv.system.links import make_links
 
@@ -84,11 +84,13 @@ def _install(plan: Plan, packages: list[Package], bare: BareEnvironment) -> Inve
     plan.engine.install(request)
     progress.passing("Comparing every file with what its package says of it")
     inventory = take_inventory(bare.folder)
-    unlike = find_unlike(inventory, since=started)
+    kept = with_other_names(str(bare.folder), inventory.files)
+    unlike = find_unlike(inventory, unpacked=unpacked_since(started, kept))
     if unlike is not None:
         inventory = _install_again(plan.engine, request, unlike)
+        kept = with_other_names(str(bare.folder), inventory.files)
     if plan.engine.fills_store:
-        part_from_others(str(bare.folder), inventory.files)
+        part_from_others(str(bare.folder), kept)
     elif relocate(bare.bin_dir, [bare.site_packages], work=bare.folder.parent):
         inventory = take_inventory(bare.folder)
     return inventory

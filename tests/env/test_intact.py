@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kerasenv.env.intact import Unlike, find_unlike, unlike_error
+from kerasenv.env.intact import Unlike, find_unlike, unlike_error, unpacked_since
 from kerasenv.env.inventory import take_inventory
 from kerasenv.progress import listening
+from kerasenv.store.sharing import with_other_names
 from kerasenv.uv import uv_command
 from tests.local_index import Wheel
 
@@ -97,22 +99,32 @@ def _edit(environment: Path, *names: str) -> None:
         place.write_bytes(content + b"\n")
 
 
-def test_what_was_unpacked_just_now_is_compared_by_its_size(environment: Path) -> None:
-    """The engine unpacked it from a file whose sha256 it verified. What has no other name may be a copy of anything."""
-    same, other, alone = (next(environment.rglob(f"tiny/{number:02}.py")) for number in (1, 2, 3))
-    since = min(place.stat().st_mtime_ns for place in (same, other, alone))
-    for place, text in ((same, "y = 1\n"), (other, "x = 10\n"), (alone, "z = 1\n")):
+def test_of_what_was_unpacked_just_now_the_size_is_compared(environment: Path) -> None:
+    """The engine unpacked it from a file whose sha256 it verified."""
+    same, other, old = (next(environment.rglob(f"tiny/{number:02}.py")) for number in (1, 2, 3))
+    for place, text in ((same, "y = 1\n"), (other, "x = 10\n"), (old, "z = 1\n")):
         place.unlink()
         place.write_text(text, "utf-8")
-    for place in (same, other):
-        place.with_suffix(".kept").hardlink_to(place)  # as in the cache of the engine
+    unpacked = {place.relative_to(environment).as_posix(): place.stat().st_size for place in (same, other)}
 
-    by_size = find_unlike(take_inventory(environment), since=since)
-    later = max(place.stat().st_mtime_ns for place in (same, other, alone)) + 1
-    by_digest = find_unlike(take_inventory(environment), since=later)
+    by_size = find_unlike(take_inventory(environment), unpacked=unpacked)
+    by_digest = find_unlike(take_inventory(environment))
 
     assert _told(by_size) == ["02.py (changed)", "03.py (changed)"]
     assert _told(by_digest) == ["01.py (changed)", "02.py (changed)", "03.py (changed)"]
+
+
+def test_what_has_no_other_name_may_be_a_copy_of_anything(tmp_path: Path) -> None:
+    early, late, alone = (tmp_path / name for name in ("early", "late", "alone"))
+    for place, time in ((early, 1), (late, 3), (alone, 3)):
+        place.write_bytes(b"four")
+        os.utime(place, ns=(time, time))
+    for place in (early, late):
+        place.with_suffix(".kept").hardlink_to(place)
+
+    kept = with_other_names(str(tmp_path), ["early", "late", "alone"])
+
+    assert unpacked_since(2, kept) == {"late": 4}
 
 
 def _told(unlike: Unlike | None) -> list[str]:

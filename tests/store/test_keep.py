@@ -421,10 +421,11 @@ from kerasenv.store import sharing
 sharing._CLONING = {}
 def refuse(*_, **__): raise OSError(18, "another file system")
 sharing.os.link = refuse
-def half(old, new, size):
-    new.write(old.read(20)); new.flush()
+write = sharing.os.write
+def half(new, content):
+    write(new, content[:20])
     import os, signal; os.kill(os.getpid(), signal.SIGKILL)
-sharing.shutil.copyfileobj = half
+sharing.os.write = half
 from kerasenv.store.keep import _lend
 _lend(*sys.argv[2:])
 """

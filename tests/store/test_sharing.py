@@ -17,6 +17,7 @@ from kerasenv.store.sharing import (
     may_be_shared,
     part_from_others,
     share,
+    with_other_names,
 )
 from tests.programs import CHECKOUT
 
@@ -154,7 +155,9 @@ def test_text_parts_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "link").symlink_to("kept-text")
     (tmp_path / "single").write_bytes(b"single\n")
 
-    part_from_others(str(tmp_path), ["text", "module.py", "code", "link", "single"])
+    several = with_other_names(str(tmp_path), ["text", "module.py", "code", "link", "single"])
+    part_from_others(str(tmp_path), several)
+    assert list(several) == ["code", "module.py", "text"]
     forbid_writing_into_shared(str(tmp_path), ["text", "module.py", "code", "link", "single", "gone"])
 
     for name, apart in (("text", True), ("module.py", True), ("code", False)):
