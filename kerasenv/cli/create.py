@@ -1,15 +1,17 @@
 """kerasenv create"""  # noqa: D400, D415  # the name of the verb
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from kerasenv.cli import options
 from kerasenv.cli.making import outcome_of
 from kerasenv.cli.parameter import option
-from kerasenv.outcome import Outcome
 from kerasenv.workflow.create import create as make
-from kerasenv.workflow.make import Made
 from kerasenv.workflow.plan import Making
+
+if TYPE_CHECKING:
+    from kerasenv.outcome import Outcome
+    from kerasenv.workflow.make import Made
 
 
 def create(
@@ -36,7 +38,7 @@ def create(
     no_smoke: options.NoSmoke = False,
     no_hooks: options.NoHooks = False,
     no_startup: options.NoStartup = False,
-) -> Outcome[Made]:
+) -> "Outcome[Made]":
     """Make a profile's environment: Python, lock, packages, hooks, and a model that proves it.
 
     A lock that is already there is used as it is; otherwise pylock.PROFILE.toml is written for you to commit.

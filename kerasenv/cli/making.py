@@ -1,12 +1,18 @@
 """What create and rebuild say when they are done."""
 
+from __future__ import annotations
+
 import shlex
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasenv.env.variables import bin_folder
 from kerasenv.outcome import Outcome
-from kerasenv.workflow.make import Made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kerasenv.workflow.make import Made
 
 
 def outcome_of(made: Made, folder: Path) -> Outcome[Made]:

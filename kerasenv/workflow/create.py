@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 from kerasenv import progress
 from kerasenv.engines.choose import choose_engine
 from kerasenv.env.replace import check_place, heal
-from kerasenv.lock.lockfile import checked_name, default_name, read_lock
 from kerasenv.lock.machine import check_machine, check_platform, count_here, this_machine
-from kerasenv.lock.reuse import adds_only, lock_in_use
-from kerasenv.lock.wish import Upgrade, Wish, remembering
 from kerasenv.profiles.inherit import variant_of
 from kerasenv.profiles.search import find_profile
-from kerasenv.workflow.make import Made, already_there, make, proven_again
 from kerasenv.workflow.plan import Making, look_at_system, plan_for, python_for
 
 if TYPE_CHECKING:
@@ -24,6 +20,7 @@ if TYPE_CHECKING:
 
     from kerasenv.lock.diff import Change
     from kerasenv.lock.lockfile import Lock
+    from kerasenv.workflow.make import Made
 
 
 def create(
@@ -47,6 +44,12 @@ def create(
     heal(making.folder)
     check_place(making.folder)
     interpreter = python_for(profile.requires_python, making, who=f"profile {profile.name}")
+    # Most of it is there by now: the search for the Python imports it while it waits
+    from kerasenv.lock.lockfile import checked_name, default_name, read_lock  # noqa: PLC0415
+    from kerasenv.lock.reuse import adds_only, lock_in_use  # noqa: PLC0415
+    from kerasenv.lock.wish import Upgrade, Wish, remembering  # noqa: PLC0415
+    from kerasenv.workflow.make import already_there, make, proven_again  # noqa: PLC0415
+
     check_platform(profile, interpreter.markers, cwd=making.cwd)
     findings = look_at_system(profile.system, interpreter)
     engine, _ = choose_engine(making.engine, interpreter)

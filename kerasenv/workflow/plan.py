@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +96,9 @@ def look_at_system(needs: Sequence[SystemNeed], interpreter: Interpreter) -> Fin
 
 def python_for(requires: SpecifierSet, making: Making, *, who: str) -> Interpreter:
     """Return the Python that is there, or is found, or is got."""
-    with progress.step("Python") as step:
+    with progress.step("Python") as step, ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as pool:
+        # It takes another Python a while to say what it is: meanwhile what works with it is imported
+        pool.submit(import_module, "kerasenv.workflow.make")
         interpreter = _python_there(requires, making) or find_or_get(
             requires, request=making.python, who=who, downloads=making.downloads
         )
