@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import AGAIN
@@ -33,7 +33,7 @@ class Way:
     @property
     def runs_model_after(self) -> bool:
         """Say whether the smoke script is run afterwards, since nothing of the kind belongs to the commands."""
-        return not self.contestant.startswith("kerasenv")
+        return self.comes_to == MODEL and self.commands is not kerasenv_model
 
 
 def kerasenv_ready(shop: Workshop, job: Job, folder: Path) -> list[list[str | Path]]:
@@ -74,14 +74,21 @@ def pip(shop: Workshop, job: Job, folder: Path) -> list[list[str | Path]]:  # no
     ]
 
 
-WAYS = (
-    Way(contestant="kerasenv", commands=kerasenv_ready),
-    Way(contestant="kerasenv", commands=kerasenv_model, comes_to=MODEL),
+_OTHERS = (
     Way(contestant="uv", commands=uv),
     Way(contestant="uv" + AGAIN, commands=uv),
     Way(contestant="uv --compile-bytecode", commands=uv_compiling),
-    Way(contestant="kerasenv, at once", commands=kerasenv_ready, at_once=True),
     Way(contestant="pip", commands=pip, slow=True),
 )
-FOR_COLD = tuple(way for way in WAYS if not way.at_once)
-FOR_DISK = tuple(way for way in WAYS if way.contestant in {"kerasenv", "uv", "pip"} and way.comes_to == READY)
+WAYS = {
+    READY: (
+        Way(contestant="kerasenv", commands=kerasenv_ready),
+        *_OTHERS,
+        Way(contestant="kerasenv, at once", commands=kerasenv_ready, at_once=True),
+    ),
+    MODEL: (
+        Way(contestant="kerasenv", commands=kerasenv_model, comes_to=MODEL),
+        *(replace(way, comes_to=MODEL) for way in _OTHERS),
+    ),
+}
+FOR_DISK = tuple(way for way in WAYS[READY] if way.contestant in {"kerasenv", "uv", "pip"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.contestants import FOR_COLD, MODEL, WAYS
+from benchmarks.contestants import READY, WAYS
 from benchmarks.figures import order
 from benchmarks.results import Series
 from benchmarks.stopwatch import timed
@@ -19,53 +19,49 @@ if TYPE_CHECKING:
     from benchmarks.workshop import Caches, Job, Workshop
 
 
-def measure_environments(shop: Workshop, job: Job, temperature: str, *, runs: int, runs_slow: int) -> list[Series]:
-    """Return the series of every contestant, with caches that are 'warm' or, each time anew, 'cold'."""
-    found: dict[tuple[str, str], Series] = {}
-    ways = WAYS if temperature == "warm" else FOR_COLD
-    if temperature == "warm":
+def measure_environments(
+    shop: Workshop, job: Job, temperature: str, comes_to: str, *, runs: int, runs_slow: int
+) -> list[Series]:
+    """Return the series of every contestant, with caches that are 'warm' or, each time anew, 'cold'.
+
+    What comes to a model has rounds of its own: what a minute of training leaves of the system's memory would decide
+    how long the next environment takes.
+    """
+    ways = [way for way in WAYS[comes_to] if temperature == "warm" or not way.at_once]
+    if (temperature, comes_to) == ("warm", READY):  # which makes the caches warm
         for way in ways:
-            _run(shop, job, way, shop.warm, found={})
+            _run(shop, job, way, shop.warm)
+    found = [Series(what=f"{temperature} {comes_to}", profile=job.profile, contestant=way.contestant) for way in ways]
+    pairs = tuple(zip(ways, found, strict=True))
     for number in range(max(runs, runs_slow)):
-        for way in order(ways, number):
+        for way, series in order(pairs, number):
             if number < (runs_slow if way.slow else runs):
                 caches = shop.warm if temperature == "warm" else shop.new_caches()
-                _run(shop, job, way, caches, found=found)
-    return [
-        Series(
-            what=f"{temperature} {one.what}",
-            profile=job.profile,
-            contestant=one.contestant,
-            seconds=one.seconds,
-            cpu_seconds=one.cpu_seconds,
-            background_seconds=one.background_seconds,
-            background_cpu_seconds=one.background_cpu_seconds,
-        )
-        for one in sorted(found.values(), key=lambda one: one.what, reverse=True)  # ready comes before model
-    ]
+                _write_down(series, *_run(shop, job, way, caches))
+    return found
 
 
-def _run(shop: Workshop, job: Job, way: Way, caches: Caches, *, found: dict[tuple[str, str], Series]) -> None:
-    """Make one environment, and write down how long it took."""
+def _run(shop: Workshop, job: Job, way: Way, caches: Caches) -> tuple[Spent, Spent]:
+    """Make one environment, and return what that took, and what it took in the background afterwards."""
     if way.at_once:
         for words in way.commands(shop, job, shop.new_folder("environment")):
             shop.do(words, caches=caches)
     folder = shop.new_folder("environment")
     commands = [shop.command(words, caches=caches) for words in way.commands(shop, job, folder)]
     spent = shop.timed(commands, sync=not way.at_once)
-    passed = [(way.comes_to, spent)]
     if way.runs_model_after:
-        passed.append((MODEL, spent + run_model(job, folder, caches)))
+        spent += run_model(job, folder, caches)
     background = shop.settle(caches)
-    for what, one in passed:
-        key = (what, way.contestant)
-        series = found.setdefault(key, Series(what=what, profile=job.profile, contestant=way.contestant))
-        series.seconds.append(one.seconds)
-        series.cpu_seconds.append(one.cpu_seconds)
-        series.background_seconds.append(background.seconds)
-        series.background_cpu_seconds.append(background.cpu_seconds)
-    ready = "  ".join(f"{what} {one.seconds:.2f} s" for what, one in passed)
-    print(f"    {way.contestant:<22} {ready}  background {background.seconds:.1f} s", flush=True)
+    told = f"{spent.seconds:.2f} s  background {background.seconds:.1f} s"
+    print(f"    {way.contestant:<22} {way.comes_to} {told}", flush=True)
+    return spent, background
+
+
+def _write_down(series: Series, spent: Spent, background: Spent) -> None:
+    series.seconds.append(spent.seconds)
+    series.cpu_seconds.append(spent.cpu_seconds)
+    series.background_seconds.append(background.seconds)
+    series.background_cpu_seconds.append(background.cpu_seconds)
 
 
 def run_model(job: Job, folder: Path, caches: Caches) -> Spent:

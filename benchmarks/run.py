@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # the checkout; this folder itself is not one to import from
 
+from benchmarks.contestants import MODEL, READY  # noqa: E402
 from benchmarks.disk import measure_disk  # noqa: E402
 from benchmarks.environments import measure_environments  # noqa: E402
 from benchmarks.locks import measure_locks  # noqa: E402
@@ -36,6 +37,14 @@ from benchmarks.workshop import Job, Workshop  # noqa: E402
 
 PROFILES = ("tf2-modern", "tf1-legacy-standalone", "theano-legacy")
 PARTS = ("start-up", "lock", "warm", "cold", "disk")
+STEPS = (
+    ("warm", READY),
+    ("warm", MODEL),
+    ("cold", READY),
+    ("cold", MODEL),
+    ("disk",),
+    ("lock",),
+)
 
 
 def main() -> int:
@@ -114,11 +123,11 @@ def _measure(shop: Workshop, options: argparse.Namespace) -> Results:
     if "start-up" in options.only:
         _tell("start-up")
         results.series += measure_startup(shop, runs=options.runs_startup)
-    for part in ("warm", "cold", "disk", "lock"):
-        for job in jobs if part in options.only else ():
+    for step in STEPS:
+        for job in jobs if step[0] in options.only else ():
             shop.make_room(keep=tuple(one.model.folder for one in jobs))
-            _tell(f"{part}, {job.profile}")
-            _measure_part(part, shop, job, results, options)
+            _tell(" ".join((*step, job.profile)))
+            _measure_step(step, shop, job, results, options)
             if options.out:  # what was measured stays, whatever comes
                 write_results(results, options.out)
     if options.out:
@@ -126,18 +135,20 @@ def _measure(shop: Workshop, options: argparse.Namespace) -> Results:
     return results
 
 
-def _measure_part(part: str, shop: Workshop, job: Job, results: Results, options: argparse.Namespace) -> None:
+def _measure_step(
+    step: tuple[str, ...], shop: Workshop, job: Job, results: Results, options: argparse.Namespace
+) -> None:
     slow = options.runs_slow
-    if part == "lock":
+    if step == ("lock",):
         results.series += measure_locks(shop, job, runs=slow, runs_slow=1)
-    elif part == "warm":
-        runs = slow if job.is_slow else options.runs
-        results.series += measure_environments(shop, job, part, runs=runs, runs_slow=slow)
-    elif part == "cold":
-        runs = 1 if job.is_slow else slow
-        results.series += measure_environments(shop, job, part, runs=runs, runs_slow=runs)
-    else:
+    elif step == ("disk",):
         results.disk += measure_disk(shop, job, environments=options.environments)
+    else:
+        part, comes_to = step
+        runs = options.runs if part == "warm" else slow
+        if comes_to == MODEL and job.is_slow:
+            runs = slow if part == "warm" else 1
+        results.series += measure_environments(shop, job, part, comes_to, runs=runs, runs_slow=min(runs, slow))
 
 
 def _versions(shop: Workshop, jobs: list[Job]) -> dict[str, str]:

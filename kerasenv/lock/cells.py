@@ -44,11 +44,11 @@ class Cell:
         """Say whether a marker holds here."""
         if marker is None:
             return True
-        # In a lock's context, since another tool's lock can speak of extras and groups, none of which is asked for
-        return Marker(marker).evaluate(dict(self._environment(first_patch=first_patch)), context="lock_file")
+        return _holds(marker, self, _FIRST_PATCH if first_patch else _LATEST_PATCH)
 
-    def _environment(self, *, first_patch: bool) -> Iterable[tuple[str, str]]:
-        full = f"{self.python}.{_FIRST_PATCH if first_patch else _LATEST_PATCH}"
+    def environment(self, patch: int) -> Iterable[tuple[str, str]]:
+        """Yield what markers can ask for, and what it is here."""
+        full = f"{self.python}.{patch}"
         yield "python_version", self.python
         yield "python_full_version", full
         yield "implementation_version", full
@@ -157,6 +157,12 @@ def _platform_part(chosen: Sequence[Platform], platforms: Sequence[Platform]) ->
         else:
             parts.extend(f"({platform.marker})" if len(chosen) > 1 else platform.marker for platform in here)
     return " or ".join(parts)
+
+
+@cache  # a lock says the same few markers of many packages, and is asked several times
+def _holds(marker: str, cell: Cell, patch: int) -> bool:
+    # In a lock's context, since another tool's lock can speak of extras and groups, none of which is asked for
+    return Marker(marker).evaluate(dict(cell.environment(patch)), context="lock_file")
 
 
 @cache

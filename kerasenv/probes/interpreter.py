@@ -8,7 +8,6 @@ from __future__ import print_function
 
 import json
 import os
-import platform
 import struct
 import sys
 
@@ -20,31 +19,42 @@ def full_version(info):
 
 def uname():
     """Return (system, node, release, version, machine); up to Python 3.8, platform.uname starts a program for more."""
-    return os.uname() if hasattr(os, "uname") else platform.uname()
+    if hasattr(os, "uname"):
+        return tuple(os.uname())
+    import platform
+
+    return tuple(platform.uname())[:5]
+
+
+def name_and_version():
+    """Return what platform says of them, which takes longer to be imported than Python takes to start."""
+    if hasattr(sys, "implementation") and sys.implementation.name == "cpython":
+        return "CPython", sys.version.split()[0]
+    import platform
+
+    return platform.python_implementation(), platform.python_version()
 
 
 def main():
     implementation = getattr(sys, "implementation", None)
-    system, _, release, version, machine = tuple(uname())[:5]
+    system, _, release, version, machine = uname()
+    name, python_version = name_and_version()
     markers = {
         "implementation_name": implementation.name if implementation else "cpython",
         "implementation_version": full_version(implementation.version if implementation else sys.version_info),
         "os_name": os.name,
         "platform_machine": machine,
-        "platform_python_implementation": platform.python_implementation(),
+        "platform_python_implementation": name,
         "platform_release": release,
         "platform_system": system,
         "platform_version": version,
-        "python_full_version": platform.python_version(),
-        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "python_full_version": python_version,
+        "python_version": ".".join(python_version.split(".")[:2]),
         "sys_platform": "linux" if sys.platform == "linux2" else sys.platform,
     }
     facts = {
-        "executable": sys.executable,
-        "base_prefix": getattr(sys, "base_prefix", sys.prefix),
-        "prefix": sys.prefix,
         "version": full_version(sys.version_info),
-        "implementation": platform.python_implementation(),
+        "implementation": name,
         "bits": struct.calcsize("P") * 8,
         "abi_flags": getattr(sys, "abiflags", ""),  # Windows has none
         "markers": markers,

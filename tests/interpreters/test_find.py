@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -314,6 +315,25 @@ class TestRequest:
 
 
 @posix
+class TestWhatItSays:
+    @pytest.mark.parametrize("version", ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
+    def test_it_is_what_its_own_platform_module_says(self, python: FindPython, version: str) -> None:
+        executable = python(version)
+        program = (
+            "import json, platform; print(json.dumps([platform.python_implementation(), platform.python_version(),"
+            " platform.system(), platform.machine(), platform.release(), platform.version()]))"
+        )
+        said = json.loads(subprocess.check_output([executable, "-c", program]))
+
+        facts = inspect(executable, source="here")
+
+        names = ("system", "machine", "release", "version")
+        markers = [facts.markers[f"platform_{name}"] for name in names]
+        assert [facts.implementation, facts.markers["python_full_version"], *markers] == said
+        assert facts.markers["python_version"] == version
+        assert facts.markers["platform_python_implementation"] == "CPython"
+
+
 class TestStrangers:
     def test_pypy_is_refused(self, tmp_path: Path) -> None:
         """Wheels of TensorFlow are built for CPython alone."""
