@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import hypothesis
 import pytest
 
 from kerasenv import folders
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LIVE = Path(__file__).resolve().parent / "live"
+
+# A busy machine is no fault: without it, an example that takes long fails
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 EXAMPLES = int(os.environ.get("KERASENV_MUTATIONS", "60"))
 mutated = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv import process, progress
@@ -174,7 +174,6 @@ class TestRedact:
     def test_credentials_are_taken_out_of_every_address(self, text: str, told: str) -> None:
         assert redact(text) == told
 
-    @settings(deadline=None)
     @given(st.text(st.characters(exclude_characters="/", exclude_categories=["Z", "C"]), min_size=3))
     def test_whatever_a_password_is(self, password: str) -> None:
         assert redact(f"a https://user:{password}@127.0.0.1/simple b") == "a https://127.0.0.1/simple b"

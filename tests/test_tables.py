@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.tables import Faults, Table, did_you_mean, filled, one_of
@@ -188,7 +188,6 @@ anything = st.recursive(scalars, lambda below: st.lists(below) | st.dictionaries
     ],
     ids=["text", "flag", "number"],
 )
-@settings(deadline=None)
 @given(data=st.dictionaries(st.text(), anything))
 def test_every_value_is_an_answer_or_one_fault(ask: Callable[..., object], data: dict[str, object]) -> None:
     for key, value in data.items():
@@ -197,7 +196,6 @@ def test_every_value_is_an_answer_or_one_fault(ask: Callable[..., object], data:
         assert len(faults) == (1 if answer is None else 0)
 
 
-@settings(deadline=None)
 @given(data=anything)
 def test_any_document_can_be_walked_to_its_ground(data: object) -> None:
     """Whatever a file holds, reading it ends, and each fault has a path of one line."""

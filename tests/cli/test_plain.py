@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.cli.app import GROUPS, VERBS, load
@@ -45,7 +45,6 @@ def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     return verb, draw(st.lists(words, max_size=6))
 
 
-@settings(deadline=None)
 @given(command_lines())
 def test_what_is_read_plainly_is_what_typer_reads(line: tuple[str, list[str]]) -> None:
     verb, words = line

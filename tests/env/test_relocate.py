@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.env.relocate import WORK_PREFIX, relocate
@@ -53,7 +53,6 @@ def written(path: str) -> str:
 
 
 @posix
-@settings(deadline=None)  # a busy machine is no fault
 @given(parent=NAMES, name=NAMES, suffix=SUFFIXES)
 def test_scripts_come_out_as_if_they_had_been_written_for_the_target(parent: str, name: str, suffix: str) -> None:
     with tempfile.TemporaryDirectory() as root:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
@@ -37,7 +37,6 @@ def choices(draw: st.DrawFn) -> tuple[list[Cell], tuple[Cell, ...]]:
 
 
 class TestMarkerFor:
-    @settings(deadline=None)
     @given(choices())
     def test_it_holds_on_the_chosen_cells_and_on_no_other(self, choice: tuple[list[Cell], tuple[Cell, ...]]) -> None:
         chosen, whole = choice
@@ -48,7 +47,6 @@ class TestMarkerFor:
             cell for cell in whole if cell in chosen
         ]
 
-    @settings(deadline=None)
     @given(choices())
     def test_the_whole_grid_needs_no_marker_and_nothing_else_does(
         self, choice: tuple[list[Cell], tuple[Cell, ...]]
@@ -58,7 +56,6 @@ class TestMarkerFor:
         assert (marker_for(chosen, whole) is None) == (set(chosen) == set(whole))
         assert marker_for(whole, whole) is None
 
-    @settings(deadline=None)
     @given(choices(), st.randoms(use_true_random=False))
     def test_the_order_of_the_chosen_does_not_matter(
         self, choice: tuple[list[Cell], tuple[Cell, ...]], random: Random
@@ -70,7 +67,6 @@ class TestMarkerFor:
 
         assert marker_for(shuffled, whole) == marker_for(chosen, whole)
 
-    @settings(deadline=None)
     @given(choices())
     def test_packaging_writes_it_as_it_is(self, choice: tuple[list[Cell], tuple[Cell, ...]]) -> None:
         """So a lock that is read and written again is the same."""

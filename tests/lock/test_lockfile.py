@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import tomli
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.pylock import Pylock
 from packaging.requirements import Requirement
@@ -113,7 +113,6 @@ class TestRoundTrip:
         assert lock.pylock.to_dict()["packages"] == PYLOCK.to_dict()["packages"]
         assert dump_lock(replace(lock.pylock, tool=None), promise) == content
 
-    @settings(deadline=None)
     @given(
         st.dictionaries(st.from_regex(r"TF_[A-Z0-9_]{1,8}", fullmatch=True), st.text(max_size=20)),
         st.floats(min_value=0, exclude_min=True, allow_infinity=False),
@@ -346,7 +345,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(paths_in(table_of())[1:]), values), min_size=1, max_size=3))
 def test_whatever_was_done_to_a_lock_it_is_read_or_refused(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     """Anybody may edit it, and a merge may tear it."""
@@ -363,7 +361,6 @@ def test_whatever_was_done_to_a_lock_it_is_read_or_refused(changes: list[tuple[t
     assert lock.promise is None or "\0" not in "".join(lock.promise.variables.values())
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_torn_and_joined_bytes_are_read_or_refused(data: st.DataObject) -> None:
     content = dump_lock(PYLOCK, FULL)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
@@ -135,7 +135,6 @@ class TestMarkers:
             "tomli 2.0": 'python_version >= "3.11"',
         }
 
-    @settings(deadline=None)
     @given(
         st.lists(st.sampled_from(["3.9", "3.10", "3.11", "3.11.3", "3.12", "3.12.7", "3.13"]), max_size=4, unique=True)
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.errors import ProfileError
@@ -317,7 +317,6 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     return table
 
 
-@settings(deadline=None)
 @given(table=tables() | values)
 def test_any_table_is_a_profile_or_lines_of_faults(table: Any) -> None:
     """Whatever a person writes, they get a profile whose every variant works, or are told line by line."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tomli
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.errors import ProfileError
@@ -122,7 +122,6 @@ def test_a_path_that_is_no_file_is_told_in_a_line(tmp_path: Path, name: str, mes
         read_toml(tmp_path / name, "x.toml")
 
 
-@settings(deadline=None)
 @given(content=st.binary() | st.text().map(str.encode))
 def test_any_file_is_toml_or_a_fault(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.toml"

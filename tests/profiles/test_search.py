@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.errors import ProfileError
@@ -200,7 +200,6 @@ def test_an_unknown_name_far_from_all_tells_all(here: Path) -> None:
     assert caught.value.message == f"there is no profile 'zzz'; known here: {', '.join(SHIPPED)}"
 
 
-@settings(deadline=None)
 @given(text=st.text() | st.text(alphabet="./\\~$ \n-az", max_size=6) | st.just("a" * 5000))
 def test_any_text_is_a_profile_or_an_error(text: str) -> None:
     """No name reaches outside the folders it is looked up in, or ends in anything but a ProfileError."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from string import printable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasenv.profiles.variables import variable_value, why_refused
@@ -53,7 +53,6 @@ def test_nothing_else_stands_in_braces(value: str) -> None:
         variable_value(value)
 
 
-@settings(deadline=None)
 @given(value=st.text() | st.text(alphabet="{}env!:.[]0" + printable))
 def test_what_is_accepted_can_be_filled_in(value: str) -> None:
     """Nobody meets a broken template after the profile was read."""

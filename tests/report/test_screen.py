@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
@@ -26,7 +26,6 @@ STYLES = st.sampled_from([PLAIN, "dim", "bold", "bold red"])
 PARTS = st.lists(st.tuples(st.text() | st.text("a\n\t \x07\r\x1b\u202e\u4e2d"), STYLES), max_size=4)
 
 
-@settings(deadline=None)
 @given(PARTS)
 def test_without_a_terminal_it_writes_as_rich_does(parts: list[tuple[str, str]]) -> None:
     shown = io.StringIO()

@@ -383,7 +383,7 @@ _ANYTHING = st.recursive(
 
 
 class TestHostileEntries:
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
     @given(data=st.data())
     def test_whatever_stands_there(self, tmp_path: Path, data: st.DataObject) -> None:
         """Each of the verbs does its work, and nothing else is touched."""
@@ -418,7 +418,7 @@ class TestHostileEntries:
         assert not there()
         assert outside.read_bytes() == b"mine"
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
     @given(
         content=st.binary(max_size=30) | st.just(b"[" * 100_000) | st.just(b'{"a":' * 100_000) | st.just(b"9" * 10_000),
         name=st.sampled_from(["entry.json", "files.jsonl", "digests.json"]),

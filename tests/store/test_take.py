@@ -282,7 +282,7 @@ TEXTS = (
     | ANY.map(lambda value: json.dumps(value).encode())
     | st.sampled_from([b"", b"{", b"[" * 100_000, b"\xff\xfe", b"{" * 100_000, b'{"a":' * 50_000])
 )
-several = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+several = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @several

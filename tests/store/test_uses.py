@@ -137,7 +137,7 @@ _ANYTHING = st.recursive(
 _DATES = st.datetimes(timezones=st.none() | st.just(timezone.utc)).map(datetime.isoformat)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(
     changes=st.fixed_dictionaries(
         {},
@@ -174,7 +174,7 @@ def test_what_is_no_use_is_passed_over(tmp_path: Path, changes: dict[str, Any], 
     assert not [place for place, use in read_uses().items() if use is None]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(content=st.binary(max_size=50) | st.just(b"[" * 100_000) | st.just(b" " * (2 << 20)))
 def test_what_is_no_json_is_cleared_away(tmp_path: Path, content: bytes) -> None:
     _empty()
