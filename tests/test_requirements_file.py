@@ -44,13 +44,13 @@ def by_name(pin: Pin) -> tuple[str, Version, str]:
     return pin.name, pin.version, pin.marker or ""
 
 
-@settings(max_examples=50)  # the first one pays for importing pip
+@settings(max_examples=50)
 @given(st.lists(pins, unique_by=by_name, max_size=5))
 def test_what_is_written_is_read_again(wanted: list[Pin]) -> None:
     assert parse_hashed(format_hashed(wanted)) == tuple(sorted(wanted, key=by_name))
 
 
-@settings(max_examples=50)  # the first one pays for importing pip
+@settings(max_examples=50)
 @given(st.lists(pins, unique_by=lambda pin: pin.name, max_size=4))
 def test_order_does_not_matter(wanted: list[Pin]) -> None:
     assert format_hashed(wanted) == format_hashed(reversed(wanted))
